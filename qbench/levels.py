@@ -1,0 +1,212 @@
+"""Levels and mixes: how the weights of a model are stored.
+
+A level is one rung of the ladder, from ``fp16`` (the checkpoint as it was loaded) down to ``q2``. A mix gives different modules
+different levels: a small YAML with a default and rules, first match wins. ``resolve`` takes a name or the path of a mix.
+"""
+
+import fnmatch
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qbench.errors import LevelError, MixError, did_you_mean
+
+SCALE_BITS = 16  # one fp16 scale a group
+FULL_PRECISION_BITS = 16
+ENGINES = {"intx": "qbench.quant.intx:quantize"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """One rung: how the weights are stored, and which engine put them there.
+
+    ``Level("q4", bits=4, group_size=64)`` costs 4 + 16/64 = 4.25 bits per weight once the fp16 scales are counted; with zero points
+    (``symmetric=False``), one code of ``bits`` more in every group.
+    """
+
+    name: str
+    bits: int | None = None
+    """Width of one code; None leaves the weights as they were loaded."""
+    group_size: int = 64
+    """Weights along a row that share one scale."""
+    symmetric: bool = True
+    engine: str = "intx"
+
+    def __post_init__(self) -> None:
+        if self.bits is not None and not 2 <= self.bits <= 8:
+            raise LevelError(f"{self.name}: bits must be 2 to 8, got {self.bits}.")
+
+    @property
+    def is_full_precision(self) -> bool:
+        return self.bits is None
+
+    @property
+    def distinct_values(self) -> int:
+        """How many different values one weight can take within its group."""
+        return 2 ** (self.bits or FULL_PRECISION_BITS)
+
+    def bits_per_weight(self, group_size: int | None = None) -> float:
+        """Storage per weight, scales and zero points included."""
+        if self.bits is None:
+            return FULL_PRECISION_BITS
+        shared = SCALE_BITS + (0 if self.symmetric else self.bits)
+        return self.bits + shared / (group_size or self.group_size)
+
+
+LEVELS = {
+    level.name: level
+    for level in (
+        Level("fp16"),
+        Level("q8", bits=8),
+        Level("q6", bits=6),
+        Level("q5", bits=5),
+        # Below five bits the codes are few, and a zero point buys more accuracy than the bits it costs.
+        Level("q4", bits=4, symmetric=False),
+        Level("q3", bits=3, symmetric=False),
+        Level("q2", bits=2, symmetric=False),
+    )
+}
+BASELINES = {"bf16": "fp16", "fp32": "fp16"}  # other names for the checkpoint as it was loaded
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Modules whose name matches one of the globs, in a range of layers, get a level."""
+
+    modules: tuple[str, ...]
+    level: Level
+    layers: str = ""
+    """``0-15`` counts layers, ``0%-50%`` is a share of the depth, both ends included; empty means every layer."""
+
+    def matches(self, module: str, depth: int) -> bool:
+        if not any(fnmatch.fnmatchcase(module, glob) for glob in self.modules):
+            return False
+        if not self.layers:
+            return True
+        layer = layer_of(module)
+        return layer is not None and layer in _layer_range(self.layers, depth)
+
+    def __str__(self) -> str:
+        where = f" in layers {self.layers}" if self.layers else ""
+        return f"{', '.join(self.modules)}{where} -> {self.level.name}"
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A layer-wise level: rules in order, and a default for what no rule names."""
+
+    name: str
+    default: Level
+    rules: tuple[Rule, ...]
+    about: str = ""
+
+    is_full_precision = False
+
+    def assign(self, modules: Iterable[str]) -> dict[str, Level]:
+        """Give every module its level.
+
+        Raises:
+            MixError: a rule that decides for no module, be it that its glob matches none or that earlier rules take them all.
+        """
+        names = list(modules)
+        depth = 1 + max((layer for name in names if (layer := layer_of(name)) is not None), default=0)
+        used: set[Rule] = set()
+        assigned: dict[str, Level] = {}
+        for name in names:
+            rule = next((rule for rule in self.rules if rule.matches(name, depth)), None)
+            assigned[name] = rule.level if rule else self.default
+            if rule:
+                used.add(rule)
+        for rule in self.rules:
+            if rule not in used:
+                raise MixError(
+                    f"In the mix {self.name}, the rule '{rule}' decides for no module. The model has {depth} layers and modules such as "
+                    f"{', '.join(names[:3])}; mend the rule or take it out."
+                )
+        return assigned
+
+
+def layer_of(module: str) -> int | None:
+    """The layer a module belongs to: the first number in its name (``model.layers.3.mlp`` is 3)."""
+    number = re.search(r"\.(\d+)\.", f".{module}.")
+    return int(number.group(1)) if number else None
+
+
+def _layer_range(text: str, depth: int) -> range:
+    match = re.fullmatch(r"(\d+)(%?)-(\d+)(%?)", text.replace(" ", ""))
+    if not match or match[2] != match[4]:
+        raise MixError(f"{text!r} is no range of layers; write 0-15 or 0%-50%.")
+    first, last = int(match[1]), int(match[3])
+    if match[2]:  # 0%-50% of 32 layers is 0 to 15, 50%-100% is 16 to 31
+        return range(round(first / 100 * depth), round(last / 100 * depth))
+    return range(first, last + 1)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def resolve(name: str) -> Level | Mix:
+    """Return the level or mix of this name; a path to a YAML file is a mix of one's own.
+
+    Raises:
+        LevelError: there is none of that name.
+        MixError: the YAML cannot be read as a mix.
+    """
+    if name in LEVELS or name in BASELINES:
+        return LEVELS[BASELINES.get(name, name)]
+    if name in shipped_mixes():
+        return read_mix(shipped_mixes()[name])
+    if Path(name).suffix in {".yaml", ".yml"}:
+        if not Path(name).is_file():
+            raise MixError(f"There is no mix file {name}.")
+        return read_mix(Path(name))
+    known = [*LEVELS, *shipped_mixes()]
+    raise LevelError(
+        f"No level named {name!r}.{did_you_mean(name, known)} Known are {', '.join(known)}, and the path of a mix (.yaml)."
+    )
+
+
+@functools.cache
+def shipped_mixes() -> dict[str, Path]:
+    """The mixes that the source documents describe, by name."""
+    folder = Path(str(files("qbench") / "mixes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_mix(path: Path) -> Mix:
+    """Read a mix from its YAML file: ``default``, ``rules`` with ``modules``, ``layers`` and ``level``."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise MixError(f"The mix {path} cannot be read ({error}).") from None
+    if not isinstance(config, Mapping) or not {"default", "rules"} <= config.keys():
+        raise MixError(f"The mix {path} needs a default level and a list of rules.")
+    return Mix(
+        name=path.stem,
+        default=_plain_level(config["default"], path),
+        rules=tuple(_read_rule(entry, path) for entry in config["rules"] or ()),
+        about=str(config.get("about", "")),
+    )
+
+
+def _read_rule(entry: Any, path: Path) -> Rule:
+    if not isinstance(entry, Mapping) or not {"modules", "level"} <= entry.keys() <= {"modules", "level", "layers"}:
+        raise MixError(f"A rule of the mix {path} has modules, a level, and perhaps layers; got {entry!r}.")
+    globs = entry["modules"] if isinstance(entry["modules"], list) else [entry["modules"]]
+    layers = str(entry.get("layers", ""))
+    if layers:
+        _layer_range(layers, 1)  # so that a typo fails here and not after an hour
+    return Rule(tuple(map(str, globs)), _plain_level(entry["level"], path), layers)
+
+
+def _plain_level(name: Any, path: Path) -> Level:
+    level = LEVELS.get(BASELINES.get(str(name), str(name)))
+    if level is None:
+        raise MixError(f"The mix {path} names the level {name!r}.{did_you_mean(str(name), LEVELS)} Known are {', '.join(LEVELS)}.")
+    return level

@@ -1,0 +1,1 @@
+"""Putting a level into a model, and proving that it is there."""

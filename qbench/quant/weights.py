@@ -1,0 +1,50 @@
+"""The checkpoint of a model as memory-mapped files, so that each level is made from the same weights and none is kept twice."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from transformers.utils.hub import cached_file
+
+from qbench.errors import ModelError
+
+
+class Checkpoint:
+    """Reads single weights from the safetensors files of a local folder or of the hub's cache."""
+
+    def __init__(self, pretrained: str, revision: str = "main") -> None:
+        self.files = _files(pretrained, revision)
+        self._where: dict[str, Path] = {}
+        for path in self.files:
+            with safe_open(path, framework="pt") as file:
+                self._where |= dict.fromkeys(file.keys(), path)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._where
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        """Read one tensor. The file is mapped for this call alone, so that its pages do not count as the process's memory."""
+        with safe_open(self._where[name], framework="pt") as file:
+            tensor: torch.Tensor = file.get_tensor(name)
+            return tensor
+
+    def sha256(self) -> str:
+        """SHA-256 over the weight files, in name order."""
+        total = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+        return total.hexdigest()
+
+
+def _files(pretrained: str, revision: str) -> list[Path]:
+    single = cached_file(pretrained, "model.safetensors", revision=revision, _raise_exceptions_for_missing_entries=False)
+    if single:
+        return [Path(single)]
+    index = cached_file(pretrained, "model.safetensors.index.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+    if not index:
+        raise ModelError(f"{pretrained} has no safetensors files, which levels are made from; convert it with save_pretrained.")
+    names = sorted(set(json.loads(Path(index).read_text())["weight_map"].values()))
+    return [Path(str(cached_file(pretrained, name, revision=revision))) for name in names]
