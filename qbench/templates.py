@@ -368,7 +368,9 @@ def _list(spec: Values, rng: np.random.Generator, difficulty: int, values: Value
 
 
 def _rows(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
-    rows = [row for row in table(spec["table"]) if all(row[key] == value for key, value in spec.get("where", {}).items())]
+    where = spec.get("where", {}).items()
+    wanted = {key: render(str(_at(value, difficulty, nested=False)), values) for key, value in where}
+    rows = [row for row in table(spec["table"]) if wanted.items() <= row.items()]
     return _sample({"sample": spec.get("rows", 1), "of": rows}, rng, difficulty, values)
 
 
@@ -382,7 +384,7 @@ VARIABLES: dict[str, Callable[[Values, np.random.Generator, int, Values], Any]] 
     "choice": _choice,  # {choice: [a, b, c]}, or the name of a word list
     "sample": _sample,  # {sample: 3, of: [a, b, c, d]}: different ones, in random order
     "list": _list,  # {list: 5, of: {integers: [1, 9]}}: repeats allowed
-    "table": _rows,  # {table: capitals, rows: 4}: rows of tasks/facts/capitals.csv
+    "table": _rows,  # {table: capitals, rows: 4, where: {fame: [1, 2, 3, 4, 5]}}: rows of tasks/facts/capitals.csv
     "value": _value,  # {value: "a * b"}: computed from the variables above it
 }
 
