@@ -219,7 +219,10 @@ def _draw_values(
     if fixed is not None:
         values |= {name: _plain(value) for name, value in fixed.items()}
     elif template.generate:
-        values |= _generator(template)(rng, difficulty, **template.options)
+        try:
+            values |= _generator(template.generate)(rng, difficulty, **template.options)
+        except TemplateError as error:
+            raise TemplateError(f"Template {template.id}: {error}") from None
     for name, spec in template.variables.items():
         if fixed is None or name not in fixed:
             try:
@@ -235,16 +238,13 @@ def _draw_values(
     return values
 
 
-def _generator(template: Template) -> Callable[..., Values]:
+def _generator(name: str) -> Callable[..., Values]:
     # Only functions of qbench.generators: a YAML from a stranger must not name os.system.
-    file, _, function = template.generate.partition(".")
+    file, _, function = name.partition(".")
     try:
-        module = import_module(f"qbench.generators.{file}")
-        return vars(module)["GENERATORS"][function]
+        return vars(import_module(f"qbench.generators.{file}"))["GENERATORS"][function]
     except (ImportError, KeyError):
-        raise TemplateError(
-            f"Template {template.id}: qbench.generators has no {template.generate!r}; name it file.function, as in puzzles.ordering."
-        ) from None
+        raise TemplateError(f"qbench.generators has no {name!r}; name it file.function, as in puzzles.ordering.") from None
 
 
 def _item(template: Template, values: Values, rng: np.random.Generator, **identity: Any) -> Item:
@@ -378,6 +378,10 @@ def _value(spec: Values, rng: np.random.Generator, difficulty: int, values: Valu
     return _plain(evaluate(spec["value"], values))
 
 
+def _generated(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Values:
+    return _generator(spec["generate"])(rng, difficulty, **_render_tree(spec.get("options", {}), values))
+
+
 VARIABLES: dict[str, Callable[[Values, np.random.Generator, int, Values], Any]] = {
     "integers": _integers,  # {integers: [low, high], step: 5}
     "decimals": _decimals,  # {decimals: 2, between: [low, high]}
@@ -386,6 +390,7 @@ VARIABLES: dict[str, Callable[[Values, np.random.Generator, int, Values], Any]] 
     "list": _list,  # {list: 5, of: {integers: [1, 9]}}: repeats allowed
     "table": _rows,  # {table: capitals, rows: 4, where: {fame: [1, 2, 3, 4, 5]}}: rows of tasks/facts/capitals.csv
     "value": _value,  # {value: "a * b"}: computed from the variables above it
+    "generate": _generated,  # {generate: typos.typos, options: {text: "…"}}: a generator that uses the variables above it
 }
 
 
