@@ -242,9 +242,10 @@ def _generator(name: str) -> Callable[..., Values]:
     # Only functions of qbench.generators: a YAML from a stranger must not name os.system.
     file, _, function = name.partition(".")
     try:
-        return vars(import_module(f"qbench.generators.{file}"))["GENERATORS"][function]
+        generator: Callable[..., Values] = vars(import_module(f"qbench.generators.{file}"))["GENERATORS"][function]
     except (ImportError, KeyError):
         raise TemplateError(f"qbench.generators has no {name!r}; name it file.function, as in puzzles.ordering.") from None
+    return generator
 
 
 def _item(template: Template, values: Values, rng: np.random.Generator, **identity: Any) -> Item:
