@@ -1,0 +1,275 @@
+"""``--model qbench``: lm-eval's Hugging Face model, with a level.
+
+All of lm-eval's arguments (dtype, device, batch_size, parallelize, peft, chat templates, thinking tokens, …) keep working; ``level``
+takes the name of a level or mix, or the path of a mix. What differs from ``--model hf``: greedy decoding drops finished rows and can
+verify drafts, no prompt is ever truncated in silence, and NaN is a failure and not an answer.
+"""
+
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import torch
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from tqdm import tqdm
+
+from qbench import levels
+from qbench.decoding import Decoded, Limits, decode
+from qbench.errors import LevelError, ModelError
+from qbench.quant.apply import apply
+from qbench.quant.modules import units
+from qbench.quant.proof import Proof
+from qbench.quant.weights import Checkpoint
+from qbench.scoring import FAILED
+
+log = logging.getLogger(__name__)
+
+Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
+"""A log-likelihood request as lm-eval hands it on: (context, continuation) as text, and both as token ids."""
+
+
+def nano_path() -> str:
+    """The reference model that ships in the package: a demonstration and a test fixture, no result about language models."""
+    return str(files("qbench") / "nano")
+
+
+@dataclass(frozen=True)
+class Note:
+    """What happened while one prompt was answered, beside the response itself."""
+
+    n_tokens: int = 0
+    accepted: int = 0
+    """Tokens of the draft that this level would have written too."""
+    truncated: bool = False
+    """Cut off at the limit of new tokens."""
+    failed: str = ""
+    """Why there is no response: NaN logits, or a prompt that the model's window cannot hold."""
+
+
+class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
+    """A causal language model of transformers at one level.
+
+    Args:
+        pretrained: a local folder or a hub id; by default the reference model that ships with qbench.
+        level: name of a level or mix, or the path of a mix.
+        engine: the library that quantizes; ``intx`` today.
+        dtype: what the arithmetic is done in. ``auto`` takes the checkpoint's own, but float32 on a CPU, where bf16 is slower and its
+            rounding noise would drown the small levels.
+        kwargs: everything else that lm-eval's ``hf`` model takes.
+
+    Raises:
+        ModelError: there is no such model.
+        LevelError: there is no such level, or it cannot be applied to this model.
+    """
+
+    def __init__(
+        self,
+        pretrained: Any = None,
+        level: str = "fp16",
+        engine: str = "intx",
+        dtype: Any = "auto",
+        device: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if engine not in levels.ENGINES:
+            raise LevelError(f"There is no engine {engine!r}; known are {', '.join(levels.ENGINES)}.")
+        wanted = levels.resolve(level)  # before anything expensive, so that a typo costs nothing
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if dtype in (None, "auto") and device == "cpu":
+            dtype = "float32"
+        self._loading: dict[str, Any] = {}
+        pretrained = pretrained or nano_path()
+        try:
+            super().__init__(pretrained=pretrained, dtype=dtype, device=device, **kwargs)
+        except OSError as error:
+            if not isinstance(pretrained, str):
+                raise
+            raise ModelError(
+                f"There is no model at {pretrained!r}: neither a folder with a config.json, nor an id that the hub (or its cache) "
+                f"answers to. {str(error).splitlines()[0]}"
+            ) from error
+        self.level: levels.Level | levels.Mix = levels.LEVELS["fp16"]
+        self.proof: Proof | None = None
+        self.drafts: Mapping[str, str] = {}
+        """Likely responses by prompt, verified before anything is decoded."""
+        self.notes: dict[str, Note] = {}
+        """By prompt: what happened in the last requests."""
+        self.record_failures = False
+        """True: a prompt with NaN logits gets a note and a marked response; False: it ends the evaluation."""
+        self._set_level(wanted)
+
+    # ------------------------------------------------------------ levels
+
+    def set_level(self, name: str) -> Proof:
+        """Bring the model to another level, from the weights of the same checkpoint."""
+        self._set_level(levels.resolve(name))
+        assert self.proof is not None
+        return self.proof
+
+    def _set_level(self, level: levels.Level | levels.Mix) -> None:
+        if self.proof is None:  # freshly loaded: the model itself holds the full-precision weights
+            self.proof = apply(self.model, level)
+        elif (checkpoint := self._checkpoint()) is not None:
+            self.proof = apply(self.model, level, checkpoint.__getitem__)
+        else:
+            self._reload()
+            self.proof = apply(self.model, level)
+        self.level = level
+
+    def _checkpoint(self) -> Checkpoint | None:
+        """The weight files, if the model's weights can be read from them as they are; adapters and deltas change them on loading."""
+        if not isinstance(self.pretrained, str) or self.peft or self.delta:
+            return None
+        checkpoint = Checkpoint(self.pretrained, self.revision)
+        shapes_known = all(unit.parameter_name in checkpoint for unit in units(self.model))
+        return checkpoint if shapes_known else None
+
+    def weights_sha256(self) -> str:
+        """SHA-256 over the checkpoint's weight files; empty for a model object, which has none."""
+        return Checkpoint(self.pretrained, self.revision).sha256() if isinstance(self.pretrained, str) else ""
+
+    def _create_model(self, *args: Any, **kwargs: Any) -> None:
+        self._loading = {"args": args, "kwargs": dict(kwargs)}
+        super()._create_model(*args, **kwargs)
+
+    def _reload(self) -> None:
+        if not self._loading:
+            raise LevelError("A model object can be brought to one level only; pass its folder or hub id to evaluate several.")
+        device = next(self.model.parameters()).device
+        self._model = None  # the old weights must be gone before the new ones come
+        super()._create_model(*self._loading["args"], **self._loading["kwargs"])
+        self.model.eval().tie_weights()
+        if "device_map" not in self._loading["kwargs"]:
+            self.model.to(device)
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Beside what lm-eval records: the level, and the proof that it was applied."""
+        info: dict[str, Any] = super().get_model_info() if isinstance(self.pretrained, str) else {}
+        if self.proof is not None:
+            info |= {"qbench_level": self.level.name, "qbench_proof": self.proof.to_json()}
+        return info
+
+    # ------------------------------------------------------------ generation
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Answer each request; greedy ones by `qbench.decoding`, the others as lm-eval does."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for position, request in enumerate(requests):
+            groups[repr(request.args[1])].append(position)
+        responses = [""] * len(requests)
+        with tqdm(total=len(requests), desc="Generating", disable=disable_tqdm or self.rank != 0) as bar:
+            for positions in groups.values():
+                group = [requests[position] for position in positions]
+                for position, response in zip(positions, self._generate(group, bar), strict=True):
+                    responses[position] = response
+        self._report_failures(requests)
+        return responses
+
+    def _generate(self, requests: Sequence[Instance], bar: Any) -> list[str]:
+        """Answer requests that share their generation arguments."""
+        options = normalize_gen_kwargs(requests[0].args[1], self.max_gen_toks)
+        greedy = not options.get("do_sample") and options.get("num_beams", 1) == 1
+        if not greedy or self.backend != "causal":
+            return list(super().generate_until(list(requests), disable_tqdm=True))
+        stops = handle_stop_sequences(options.get("until"), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False))
+        limits = Limits(
+            max_new_tokens=int(options["max_gen_toks"]),
+            end_tokens=frozenset(self._end_tokens()),
+            is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
+        )
+        prompts = [request.args[0] for request in requests]
+        encoded = [self.tok_encode(prompt) for prompt in prompts]
+        fitting = [at for at, tokens in enumerate(encoded) if len(tokens) + limits.max_new_tokens <= self.max_length]
+        bar.update(len(prompts) - len(fitting))
+        decoded = decode(
+            self.model,
+            [encoded[at] for at in fitting],
+            limits,
+            batch_size=self._rows(),
+            drafts=[self._draft(prompts[at]) for at in fitting] if self.drafts else None,
+            progress=bar.update,
+        )
+        answered = dict(zip(fitting, decoded, strict=True))
+        responses = []
+        for at, prompt in enumerate(prompts):
+            note = _note(answered[at]) if at in answered else self._too_long(len(encoded[at]), limits.max_new_tokens)
+            self.notes[prompt] = note
+            responses.append(FAILED + note.failed if note.failed else self._text(answered[at], stops))
+            self.cache_hook.add_partial("generate_until", requests[at].args, responses[-1])
+        return responses
+
+    def _text(self, decoded: Decoded, stops: list[str]) -> str:
+        tokens = decoded.tokens
+        if isinstance(self.think_end_token, int) and self.think_end_token in tokens:
+            last = len(tokens) - 1 - tokens[::-1].index(self.think_end_token)
+            tokens = tokens[last + 1 :]
+        think_end = self.think_end_token if isinstance(self.think_end_token, str) else None
+        return str(postprocess_generated_text(self.tok_decode(tokens), stops, think_end))
+
+    def _draft(self, prompt: str) -> list[int] | None:
+        draft = self.drafts.get(prompt)
+        return self.tokenizer.encode(draft, add_special_tokens=False) if draft else None
+
+    def _end_tokens(self) -> set[int]:
+        configured = self.model.generation_config.eos_token_id
+        several = configured if isinstance(configured, list) else [configured]
+        return {self.eot_token_id, *several} - {None}
+
+    def _rows(self) -> int:
+        """Rows of a batch. lm-eval's ``auto`` probes the memory; our batches are bounded in tokens anyway."""
+        return self.max_batch_size if str(self.batch_size).startswith("auto") else int(self.batch_size)
+
+    def _too_long(self, n_prompt: int, n_new: int) -> Note:
+        return Note(
+            failed=f"not applicable: a prompt of {n_prompt} tokens and up to {n_new} new ones exceed the window of {self.max_length}"
+        )
+
+    # ------------------------------------------------------------ log-likelihoods
+
+    def _loglikelihood_tokens(self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any) -> list[tuple[float, bool]]:
+        """Score continuations. A request that lm-eval would truncate is not asked, and gets NaN."""
+        fitting = [at for at, (_, context, continuation) in enumerate(requests) if len(context) + len(continuation) <= self.max_length + 1]
+        scored = super()._loglikelihood_tokens([requests[at] for at in fitting], disable_tqdm=disable_tqdm, **kwargs)
+        results = [(math.nan, False)] * len(requests)
+        for at, result in zip(fitting, scored, strict=True):
+            results[at] = result
+        for (texts, context, continuation), (log_likelihood, _) in zip(requests, results, strict=True):
+            if texts is not None and math.isnan(log_likelihood):
+                too_long = len(context) + len(continuation) > self.max_length + 1
+                self.notes[texts[0]] = self._too_long(len(context), len(continuation)) if too_long else Note(failed=NAN_LOGITS)
+        return results
+
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        self._report_failures(requests)
+        return list(results)
+
+    def _report_failures(self, requests: Sequence[Instance]) -> None:
+        if self.record_failures:
+            return
+        reasons = [note.failed for request in requests if (note := self.notes.get(request.args[0])) and note.failed]
+        if NAN_LOGITS in reasons:
+            raise ModelError(
+                f"At level {self.level.name}, {reasons.count(NAN_LOGITS)} of {len(requests)} prompts gave logits that are not numbers, "
+                "and lm_eval would count them as wrong. Try dtype=float32, or run qbench sweep, which records them as failed."
+            )
+        if reasons:
+            log.warning("%d of %d prompts are too long for this model and were left out (%s)", len(reasons), len(requests), reasons[0])
+
+
+NAN_LOGITS = "NaN logits"
+
+
+def _note(decoded: Decoded) -> Note:
+    return Note(
+        n_tokens=len(decoded.tokens),
+        accepted=decoded.accepted,
+        truncated=not decoded.stopped and not decoded.failed,
+        failed=NAN_LOGITS if decoded.failed else "",
+    )
