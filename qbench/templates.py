@@ -138,6 +138,8 @@ class Template:
         fields = {key: value for key, value in overrides.items() if key not in ("difficulty", "values")}
         if fields.keys() & {"answer", "target", "rubric"}:
             fields = {"answer": "", "target": "", "rubric": [], **fields}
+        if fields.get("rubric"):  # what belongs to a closed answer goes with it
+            fields = {"solution": "", "form": "", "distractors": [], **fields}
         return dataclasses.replace(self, **fields)
 
 
