@@ -169,6 +169,31 @@ def default_items() -> Iterator[Item]:
         yield from leaf.items()
 
 
+def verify(*, write: bool = False) -> dict[str, Any]:
+    """Draw every default item and hold the bank's hash against its release.
+
+    Args:
+        write: record today's hash as the release instead; for authors, together with a new version in the changed leaves.
+
+    Returns:
+        version, sha256 and the number of items.
+
+    Raises:
+        BankError: the items are not those of the release.
+    """
+    items = list(default_items())
+    state = {"version": release()["version"], "sha256": digest(items)}
+    if write:
+        (tasks_dir() / "release.yaml").write_text(yaml.safe_dump(state, sort_keys=False), encoding="utf-8")
+        release.cache_clear()
+    elif state != release():
+        raise BankError(
+            f"The bank is not its release: version {state['version']} has SHA-256 {release()['sha256'][:12]}…, these items have "
+            f"{state['sha256'][:12]}…. Reinstall qbench, or if you changed the bank, run qbench bank verify --write."
+        )
+    return {**state, "items": len(items)}
+
+
 @functools.cache
 def release() -> dict[str, str]:
     """Version and SHA-256 of the released bank, from tasks/release.yaml.
