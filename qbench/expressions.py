@@ -83,13 +83,16 @@ def _round(value: Any, digits: Any = 0) -> Any:
     return sympy.sign(value) * sympy.floor(shifted) / scale
 
 
-def _iterate(step: str, start: Any, times: Any) -> list[Any]:
-    """Return ``start`` and the ``times`` values that follow when x becomes ``step``: iterate("3*x - 1", 2, 3) is [2, 5, 14, 41]."""
+def _iterate(step: str, start: Any, times: Any, *, names: Mapping[str, Any]) -> list[Any]:
+    """Return ``start`` and the ``times`` values that follow when x becomes ``step``: iterate("3*x - 1", 2, 3) is [2, 5, 14, 41].
+
+    The step sees the variables in ``names``, x and n, the number of the step. x may be a list: "[x[1], x[0] + x[1]]".
+    """
     if times > MAX_ELEMENTS:
         raise TemplateError(f"iterate runs at most {MAX_ELEMENTS} times.")
     values = [exact(start)]
     for _ in range(int(times)):
-        values.append(evaluate(step, {"x": values[-1], "n": sympy.Integer(len(values))}))
+        values.append(evaluate(step, {**names, "x": values[-1], "n": sympy.Integer(len(values))}))
     return values
 
 
@@ -112,6 +115,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "binomial": _bounded(sympy.binomial),
     "ceiling": sympy.ceiling,
     "cos": sympy.cos,
+    "det": lambda rows: sympy.Matrix(rows).det(),
     "distinct": _distinct,
     "erf": sympy.erf,
     "exp": sympy.exp,
@@ -229,7 +233,10 @@ class _Interpreter(ast.NodeVisitor):
             raise TemplateError("functions are called by their plain name and without keywords.")
         if node.func.id not in FUNCTIONS:
             raise TemplateError(f"there is no function {node.func.id!r}.{did_you_mean(node.func.id, FUNCTIONS)}")
-        return FUNCTIONS[node.func.id](*map(self.visit, node.args))
+        function = FUNCTIONS[node.func.id]
+        if function is _iterate:  # the only one that evaluates an expression of its own
+            function = functools.partial(_iterate, names=self.names)
+        return function(*map(self.visit, node.args))
 
     def visit_ListComp(self, node: ast.ListComp) -> list[Any]:
         (loop, *more) = node.generators

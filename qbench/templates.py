@@ -500,19 +500,24 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
         case "decimals":
             return decimal_text(rational, int(tolerance["n"])), target
         case "sigfigs":
-            return decimal_text(rational, _places(rational, int(tolerance["n"]))), target
+            return _significant_text(rational, int(tolerance["n"])), target
         case "exact":
             return (decimal_text(rational) if _terminates(rational) else str(rational)), target
         case _:  # a tolerance band: write the number out if it is short, else to six significant digits
             text = decimal_text(rational) if _terminates(rational) else ""
-            return (text if 0 < len(text) <= 8 else decimal_text(rational, _places(rational, 6))), target
+            return (text if 0 < len(text) <= 8 else _significant_text(rational, 6)), target
 
 
-def _places(value: sympy.Rational, significant: int) -> int:
+SMALLEST_WRITTEN_OUT = -7  # the power of ten below which zeros are no longer written out: 7.89e-31
+
+
+def _significant_text(value: sympy.Rational, digits: int) -> str:
     if value == 0:
-        return 0
+        return "0"
     magnitude = int(sympy.floor(sympy.log(abs(value), 10)))
-    return max(0, significant - 1 - magnitude)
+    if magnitude < SMALLEST_WRITTEN_OUT:
+        return f"{decimal_text(value / sympy.Integer(10) ** magnitude, digits - 1)}e{magnitude}"
+    return decimal_text(value, max(0, digits - 1 - magnitude))
 
 
 def render(text: str, values: Mapping[str, Any]) -> str:
