@@ -14,7 +14,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -508,16 +508,14 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
             return (text if 0 < len(text) <= 8 else _significant_text(rational, 6)), target
 
 
-SMALLEST_WRITTEN_OUT = -7  # the power of ten below which zeros are no longer written out: 7.89e-31
+SMALLEST_WRITTEN_OUT = Decimal("1e-7")  # below it zeros are no longer written out: 7.89e-31
 
 
 def _significant_text(value: sympy.Rational, digits: int) -> str:
-    if value == 0:
-        return "0"
-    magnitude = int(sympy.floor(sympy.log(abs(value), 10)))
-    if magnitude < SMALLEST_WRITTEN_OUT:
-        return f"{decimal_text(value / sympy.Integer(10) ** magnitude, digits - 1)}e{magnitude}"
-    return decimal_text(value, max(0, digits - 1 - magnitude))
+    """Write a rational with so many significant digits: 1234.567 to two is 1200, 9.996 to three is 10.0."""
+    number = Context(prec=EXACT_DIGITS).divide(Decimal(int(value.p)), Decimal(int(value.q)))
+    rounded = Context(prec=digits, rounding=ROUND_HALF_UP).plus(number)
+    return f"{rounded:f}" if rounded == 0 or abs(rounded) >= SMALLEST_WRITTEN_OUT else f"{rounded:e}"
 
 
 def render(text: str, values: Mapping[str, Any]) -> str:

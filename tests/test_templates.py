@@ -157,7 +157,9 @@ def test_decimals_round_half_away_from_zero(value: Any, places: int) -> None:
         (sympy.Rational(5, 4), {"mode": "decimals", "n": 1}, "1.3"),
         (sympy.sqrt(2), {"mode": "decimals", "n": 4}, "1.4142"),
         (sympy.Integer(-2) / 3, {"mode": "sigfigs", "n": 3}, "-0.667"),
-        (sympy.Rational(1234567, 1000), {"mode": "sigfigs", "n": 2}, "1235"),
+        (sympy.Rational(1234567, 1000), {"mode": "sigfigs", "n": 2}, "1200"),
+        (sympy.Rational(9996, 1000), {"mode": "sigfigs", "n": 3}, "10.0"),
+        (sympy.Rational(789, 10**33), {"mode": "sigfigs", "n": 2}, "7.9e-31"),
         (sympy.pi, {"mode": "rel", "rel": "0.01"}, "3.14159"),
     ],
 )
