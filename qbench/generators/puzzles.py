@@ -192,4 +192,4 @@ def _say_clue(clue: Clue, names: Sequence[str]) -> str:
     return CLUES[kind][0].format(names[a], PLACES[b] if kind == "not place" else names[b])
 
 
-GENERATORS = {"syllogism": syllogism, "conditionals": conditionals, "ordering": ordering}
+GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {"syllogism": syllogism, "conditionals": conditionals, "ordering": ordering}

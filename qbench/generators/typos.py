@@ -4,7 +4,7 @@ Both return the clean text beside the perturbed one, so that twins share everyth
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,4 +93,4 @@ def _replaced(text: str, words: Sequence[re.Match[str]], replacements: dict[int,
     return "".join([*parts, text[end:]])
 
 
-GENERATORS = {"typos": typos, "homophones": homophones}
+GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {"typos": typos, "homophones": homophones}
