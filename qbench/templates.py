@@ -486,7 +486,7 @@ def show(value: Any, spec: Mapping[str, Any]) -> tuple[str, Any]:
     return _show_number(value, spec)
 
 
-EXACT_DIGITS = 40  # an irrational target is kept to this many significant digits
+EXACT_DIGITS = 40  # an irrational target, or one with a longer denominator, is kept to this many significant digits
 
 
 def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
@@ -494,7 +494,7 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
     if not getattr(number, "is_number", False) or not number.is_real or number.is_infinite:
         raise TemplateError(f"the answer {number} is not a real number.")
     rational = number if number.is_Rational else sympy.Rational(str(sympy.N(number, EXACT_DIGITS)))
-    target = str(rational) if number.is_Rational else str(sympy.N(number, EXACT_DIGITS))
+    target = str(rational) if number.is_Rational and rational.q < 10**EXACT_DIGITS else str(sympy.N(number, EXACT_DIGITS))
     tolerance = spec.get("tolerance", {"mode": "exact"})
     match tolerance.get("mode"):
         case "decimals":
@@ -562,10 +562,15 @@ def _compile(text: str) -> jinja2.Template:
 @functools.cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False, finalize=_written
     )
     environment.filters |= {"commas": _commas, "counted": _counted, "listed": _listed, "ordinal": _ordinal}
     return environment
+
+
+def _written(value: Any) -> Any:
+    """Write tiny decimals out: 0.0000001, where str says 1E-7."""
+    return f"{value:f}" if isinstance(value, Decimal) else value
 
 
 def _commas(number: Any) -> str:
@@ -580,7 +585,7 @@ def _counted(number: Any, noun: str, plural: str = "") -> str:
 
 def _listed(values: Sequence[Any], last: str = "and") -> str:
     """[a, b, c] becomes a, b and c."""
-    texts = [str(value) for value in values]
+    texts = [str(_written(value)) for value in values]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
 
 
