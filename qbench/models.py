@@ -23,6 +23,7 @@ from qbench import levels
 from qbench.decoding import Decoded, Limits, decode
 from qbench.errors import LevelError, ModelError
 from qbench.quant.apply import apply
+from qbench.quant.intx import without_import_complaints
 from qbench.quant.modules import units
 from qbench.quant.proof import Proof
 from qbench.quant.weights import Checkpoint
@@ -86,7 +87,8 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         self._loading: dict[str, Any] = {}
         pretrained = pretrained or nano_path()
         try:
-            super().__init__(pretrained=pretrained, dtype=dtype, device=device, **kwargs)
+            with without_import_complaints():
+                super().__init__(pretrained=pretrained, dtype=dtype, device=device, **kwargs)
         except OSError as error:
             if not isinstance(pretrained, str):
                 raise

@@ -109,7 +109,8 @@ def sweep(
     if not _resolved(levels[0]).is_full_precision:
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {levels[0]}.")
     manager, task_names = find_tasks(tasks, include_path, metadata={"qb_items": items, "qb_seed": seed})
-    lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
+    with quiet():
+        lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
     lm.record_failures = True
     plan = Plan(
         model=model or "nano",

@@ -16,15 +16,17 @@ from qbench.levels import Level
 
 
 @contextlib.contextmanager
-def _without_kernel_complaints() -> Iterator[None]:
-    """Hide torchao's complaints about CUDA kernels that weight-only integers never call."""
-    logger = logging.getLogger("torchao")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+def without_import_complaints() -> Iterator[None]:
+    """Hide what torchao says when it is first imported, by us or by transformers, about CUDA kernels that nobody here calls."""
+    loggers = [logging.getLogger(name) for name in ("torchao", "torch.utils._pytree")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def group_size_for(level: Level, n_inputs: int) -> int:
@@ -41,7 +43,7 @@ def quantize(weight: torch.Tensor, level: Level) -> torch.Tensor:
     Raises:
         LevelError: the weight contains infinities or NaN, which no code can represent.
     """
-    with _without_kernel_complaints():
+    with without_import_complaints():
         from torchao.quantization import IntxWeightOnlyConfig, MappingType, PerGroup, quantize_
 
     if level.bits is None:
