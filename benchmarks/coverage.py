@@ -69,7 +69,9 @@ SCENARIOS = (
     Scenario("Q4-like", Rate(0.6, 4), worse=Rate(0.15, 12), better=Rate(0.05, 20), skew=0.3),
     Scenario("Q8-like", Rate(0.6, 4), worse=Rate(0.03, 10), better=Rate(0.015, 20), skew=0.3),
     Scenario("Q2 cliff", Rate(0.6, 4), worse=Rate(0.72, 3.5), better=Rate(0.05, 20), skew=0.2),
-    Scenario("no cluster effect", Rate(0.6, math.inf), worse=Rate(0.15, math.inf), better=Rate(0.1, math.inf), skew=0.0),
+    Scenario(
+        "no cluster effect", Rate(0.6, math.inf), worse=Rate(0.15, math.inf), better=Rate(0.1, math.inf), skew=0.0
+    ),
     Scenario("strong heterogeneity", Rate(0.6, 8), worse=Rate(0.25, 1.5), better=Rate(0.15, 3), skew=0.2),
 )
 
@@ -96,7 +98,9 @@ def cluster_bootstrap(baseline: Array, level: Array, n_resamples: int, rng: np.r
 def cluster_bca(baseline: Array, level: Array, n_resamples: int, rng: np.random.Generator) -> Ends:
     means = (level - baseline).mean(axis=1)
     with np.errstate(all="ignore"):  # no flips at all: BCa has no interval, which counts as a miss
-        result = bootstrap((means,), np.mean, axis=0, method="BCa", n_resamples=n_resamples, batch=100, rng=rng).confidence_interval
+        result = bootstrap(
+            (means,), np.mean, axis=0, method="BCa", n_resamples=n_resamples, batch=100, rng=rng
+        ).confidence_interval
     return result.low, result.high
 
 
@@ -145,11 +149,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--datasets", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=999)
-    parser.add_argument("--templates", type=int, nargs="+", default=[15, 30], help="templates of a category, a multiple of three")
+    parser.add_argument(
+        "--templates", type=int, nargs="+", default=[15, 30], help="templates of a category, a multiple of three"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for n_templates in options.templates:
-        print(f"\n{n_templates} templates of {N_ITEMS} items in {N_STRATA} subcategories, {options.datasets} data sets a scenario")
+        print(
+            f"\n{n_templates} templates of {N_ITEMS} items in {N_STRATA} subcategories, {options.datasets} data sets a scenario"
+        )
         print("coverage in % (mean width in percentage points)\n")
         print(f"| interval | {' | '.join(scenario.name for scenario in SCENARIOS)} |")
         print(f"|---|{'--:|' * len(SCENARIOS)}")
@@ -159,7 +167,9 @@ def main() -> None:
                 rng = np.random.default_rng([options.seed, n_templates, position])
                 baseline, level, truth = scenario.draw(n_templates, options.datasets, rng)
                 low, high = method(baseline, level, options.resamples, rng)
-                cells.append(f"{100 * np.mean((low <= truth) & (truth <= high)):.1f} ({100 * np.nanmean(high - low):.1f})")
+                cells.append(
+                    f"{100 * np.mean((low <= truth) & (truth <= high)):.1f} ({100 * np.nanmean(high - low):.1f})"
+                )
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 

@@ -1,0 +1,190 @@
+"""Two runs of the same questions, item by item.
+
+Everything that is compared is compared on the same items, asked with the same prompts. Where that cannot be had, nothing is paired: a
+difference between other questions is no damage.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.errors import PairingError, SamplesError
+from qbench.records import Run, Sample
+
+ITEM_FIELDS = frozenset(
+    {"id", "category", "subcategory", "template", "difficulty"}
+)  # what makes a document an item of the bank
+MAIN_SCORES = (
+    "score",
+    "exact_match",
+    "acc_norm",
+    "acc",
+)  # the first that a task has is its score; else its first metric
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One task at two levels: arrays with one entry per item, in the baseline's order. A failed item's score is NaN."""
+
+    task: str
+    score: str
+    """Which of the task's metrics is compared."""
+    in_bank: bool
+    """Whether the items are qbench's own. In any other task each item is its own template, and task, category and stratum are one."""
+    item_id: NDArray[np.str_]
+    baseline: NDArray[np.float64]
+    level: NDArray[np.float64]
+    template: NDArray[np.str_]
+    stratum: NDArray[np.str_]
+    category: NDArray[np.str_]
+    difficulty: NDArray[np.float64]
+    baseline_answered: NDArray[np.float64]
+    """1 where an answer could be extracted, 0 where not; NaN for a failed item and for a task that does not say."""
+    level_answered: NDArray[np.float64]
+    baseline_responses: tuple[str, ...]
+    level_responses: tuple[str, ...]
+    documents: tuple[Mapping[str, Any], ...]
+
+    @property
+    def n_failed(self) -> int:
+        """Items that failed on either side, and that no statistic counts."""
+        return int(np.sum(np.isnan(self.baseline) | np.isnan(self.level)))
+
+
+def pair_runs(baseline: Run, level: Run, task: str, *, filter_name: str | None = None) -> Pair:
+    """Pair one task of two runs.
+
+    Raises:
+        PairingError: the runs were drawn from different banks, or `pair` refuses.
+    """
+    pairs = pair(baseline.samples(task), level.samples(task), task=task, filter_name=filter_name)
+    banks = [str(run.info.get("bank", {}).get("sha256")) for run in (baseline, level)]
+    if pairs.in_bank and banks[0] != banks[1]:
+        raise PairingError(
+            f"{baseline.dir} was asked from bank {banks[0][:12]} and {level.dir} from bank {banks[1][:12]}. "
+            "Sweep one of them again, so that both answer the same bank."
+        )
+    return pairs
+
+
+def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filter_name: str | None = None) -> Pair:
+    """Pair the samples of one task, as lm-eval writes them with ``--log_samples``.
+
+    Args:
+        baseline: samples of the baseline; they fix the order.
+        level: samples of the other level.
+        task: name of the task, for ids and messages.
+        filter_name: which of the task's filters to read; the first if not given.
+
+    Raises:
+        PairingError: items on one side only, items with other documents or prompts, or items that occur twice.
+        SamplesError: the samples lack what is needed to pair them.
+    """
+    before = _by_item(baseline, task, filter_name)
+    after = _by_item(level, task, filter_name)
+    if before.keys() != after.keys():
+        raise PairingError(
+            f"The runs of {task} share {len(before.keys() & after.keys())} items; {len(before.keys() - after.keys())} appear only in the "
+            f"baseline and {len(after.keys() - before.keys())} only in the other run. Finish both with the same task version and limit."
+        )
+    if not before:
+        raise PairingError(f"{task} has no items to pair. Check the limit that the runs were made with.")
+    _check_same(
+        before,
+        after,
+        "doc_hash",
+        f"items of {task} differ in their text",
+        "Run both with the same version of the task.",
+    )
+    _check_same(
+        before,
+        after,
+        "prompt_hash",
+        f"items of {task} were asked with different prompts",
+        "Check the chat template, the system prompt and the few-shot examples of the two runs.",
+    )
+    first = next(iter(before.values()))
+    score = _main_score(first, task)
+    documents = tuple(sample["doc"] for sample in before.values())
+    in_bank = all(document.keys() >= ITEM_FIELDS for document in documents)
+    item_ids = list(before)
+    others = [after[item_id] for item_id in item_ids]
+    return Pair(
+        task=task,
+        score=score,
+        in_bank=in_bank,
+        item_id=np.array(item_ids),
+        baseline=_numbers(before.values(), score, task),
+        level=_numbers(others, score, task),
+        template=np.array([document["template"] for document in documents] if in_bank else item_ids),
+        stratum=np.array([document["subcategory"] if in_bank else task for document in documents]),
+        category=np.array([document["category"] if in_bank else task for document in documents]),
+        difficulty=np.array([float(document["difficulty"]) if in_bank else math.nan for document in documents]),
+        baseline_answered=_numbers(before.values(), "answered", task),
+        level_answered=_numbers(others, "answered", task),
+        baseline_responses=tuple(_response(sample) for sample in before.values()),
+        level_responses=tuple(_response(sample) for sample in others),
+        documents=documents,
+    )
+
+
+def _by_item(samples: Sequence[Sample], task: str, filter_name: str | None) -> dict[str, Sample]:
+    """Samples by item id. lm-eval writes one line per item and filter; one filter is read."""
+    for field in ("doc", "doc_id", "metrics"):
+        if any(field not in sample for sample in samples):
+            raise SamplesError(
+                f"The samples of {task} have no field {field!r}. Write them again with lm-eval 0.4.13 or later and --log_samples."
+            )
+    filters = list(dict.fromkeys(sample.get("filter", "none") for sample in samples))
+    if filter_name is not None and filter_name not in filters:
+        raise PairingError(f"{task} has no filter {filter_name!r}; it has {', '.join(map(str, filters)) or 'none'}.")
+    wanted = filter_name if filter_name is not None else next(iter(filters), None)
+    chosen = [sample for sample in samples if sample.get("filter", "none") == wanted]
+    by_item = {_item_id(sample, task): sample for sample in chosen}
+    if len(by_item) < len(chosen):
+        repeated, _ = Counter(_item_id(sample, task) for sample in chosen).most_common(1)[0]
+        raise PairingError(
+            f"{len(chosen) - len(by_item)} of {len(chosen)} samples of {task} repeat an item (first: {repeated}). "
+            "Were two runs written into one file? Give each its own folder."
+        )
+    return by_item
+
+
+def _item_id(sample: Sample, task: str) -> str:
+    return str(sample["doc"]["id"]) if sample["doc"].keys() >= ITEM_FIELDS else f"{task}:{sample['doc_id']}"
+
+
+def _check_same(before: Mapping[str, Sample], after: Mapping[str, Sample], field: str, what: str, remedy: str) -> None:
+    differing = [item_id for item_id, sample in before.items() if sample.get(field) != after[item_id].get(field)]
+    if differing:
+        raise PairingError(f"{len(differing)} of {len(before)} {what} (first: {differing[0]}). {remedy}")
+
+
+def _main_score(sample: Sample, task: str) -> str:
+    metrics = [*(name for name in MAIN_SCORES if name in sample["metrics"]), *sample["metrics"]]
+    if not metrics:
+        raise SamplesError(
+            f"{task} has no metric for a single item, so there is nothing to pair. Choose a task that scores its items."
+        )
+    return str(metrics[0])
+
+
+def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.float64]:
+    """The values of one metric; NaN where it is null or absent."""
+    values = [sample.get(name) for sample in samples]
+    if any(not isinstance(value, int | float | None) for value in values):
+        raise SamplesError(
+            f"The metric {name!r} of {task} is not a number for each item, so it cannot be paired. Choose another task or metric."
+        )
+    return np.array([math.nan if value is None else float(value) for value in values])
+
+
+def _response(sample: Sample) -> str:
+    """The text that was generated; for log-likelihoods, what lm-eval made of them."""
+    first = sample["resps"][0][0] if sample.get("resps") and sample["resps"][0] else None
+    return first if isinstance(first, str) else str(sample.get("filtered_resps", ""))

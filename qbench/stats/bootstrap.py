@@ -1,0 +1,47 @@
+"""Studentised resamples of templates: how far a mean lies from the truth, in units of its own standard error."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.stats.design import Summary
+
+Array = NDArray[np.float64]
+
+MANY_TEMPLATES = (
+    300  # in one stratum: from here on both critical values agree within 2 %, and resampling only costs time
+)
+
+
+def can_resample(summary: Summary) -> bool:
+    """Whether every stratum has templates to exchange, and none so many that resampling tells nothing new."""
+    sizes = summary.design.sizes
+    return bool(sizes.min() > 1 and sizes.max() < MANY_TEMPLATES)
+
+
+def resampled_t(summary: Summary, n_resamples: int, rng: np.random.Generator) -> Array:
+    """Draw templates anew within each stratum and return ``|t*|``, one row per resample and one column per level.
+
+    t* = (value* - value) / cluster error*. All levels see the same resamples, so rows can be compared across columns. A resample that
+    repeats one template of every stratum has no error; its t* is infinite, or 0 where the levels do not differ.
+    """
+    design = summary.design
+    shape = (n_resamples, summary.template_means.shape[1])
+    deviation, variance = np.zeros(shape), np.zeros(shape)
+    for first, size, weight in zip(design.first, design.sizes, design.weight, strict=True):
+        means = summary.template_means[first : first + size]
+        centred = means - means.mean(axis=0)
+        share = rng.multinomial(size, np.full(size, 1 / size), size=n_resamples) / size
+        shift = share @ centred
+        deviation += weight * shift
+        variance += weight**2 * np.maximum(share @ centred**2 - shift**2, 0) / (size - 1)
+    deviation = np.abs(deviation)
+    # Sums of rounding errors are not differences.
+    noise = 1e-12 * (1 + np.abs(summary.template_means).max(axis=0))
+    deviation[deviation < noise] = 0
+    return np.divide(deviation, np.sqrt(variance), out=np.where(deviation > 0, np.inf, 0.0), where=variance > noise**2)
+
+
+def upper_quantile(resampled: Array, confidence: float) -> Array:
+    """The value that a share ``confidence`` of the resamples does not exceed, for each column (Davison & Hinkley, section 2.4)."""
+    position = min(int(np.ceil(confidence * (len(resampled) + 1) - 1e-9)), len(resampled)) - 1
+    return np.asarray(np.partition(resampled, position, axis=0)[position])

@@ -1,0 +1,45 @@
+"""Flips: items whose score changed, and McNemar's test of whether they lean one way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binom, binomtest
+
+
+@dataclass(frozen=True)
+class Flips:
+    """How many items fell and rose between two levels.
+
+    McNemar's test sees only these. It takes items for independent, which items of one template are not, so it describes the flips
+    and decides nothing: verdicts come from the clustered interval.
+    """
+
+    worse: int
+    better: int
+
+    @property
+    def exact_p(self) -> float:
+        """Exact two-sided McNemar test: worse ~ Binomial(worse + better, 1/2). 1 where nothing flipped."""
+        n = self.worse + self.better
+        return float(binomtest(self.worse, n).pvalue) if n else 1.0
+
+    @property
+    def mid_p(self) -> float:
+        """Mid-p McNemar test: the exact one with half of the observed outcome's probability; nearer to its nominal level.
+
+        References:
+            Fagerland, Lydersen & Laake (2013), The McNemar test for binary matched-pairs data, BMC Medical Research Methodology 13:91.
+        """
+        n = self.worse + self.better
+        fewer = min(self.worse, self.better)
+        return float(2 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5))
+
+
+def count_flips(baseline: ArrayLike, level: ArrayLike) -> Flips:
+    """Count the items whose score fell and rose. A NaN on either side is no flip.
+
+    For scores of 0 and 1 these are McNemar's discordant pairs; for graded scores its test is then the sign test.
+    """
+    difference = np.asarray(level, dtype=float) - np.asarray(baseline, dtype=float)
+    return Flips(worse=int(np.sum(difference < 0)), better=int(np.sum(difference > 0)))

@@ -1,0 +1,46 @@
+"""Tango's score interval for a paired difference of proportions: the one that is right when hardly anything flips."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import elementwise
+from scipy.stats import norm
+
+Array = NDArray[np.float64]
+
+# The search starts this far off the estimate, where the statistic is 0/0 if nothing flipped at all.
+_OFF_CENTRE = 1e-9
+
+
+def tango_interval(
+    rises: ArrayLike, falls: ArrayLike, n: ArrayLike, *, confidence: float = 0.95
+) -> tuple[Array, Array]:
+    """Return both ends of the interval for (rises - falls) / n, elementwise.
+
+    The interval holds every difference δ that the score test would not reject: with b rises and c falls among n pairs,
+
+        T(δ) = (b - c - nδ) / √(n (2q + δ(1 - δ))),   q = (√(B² - 4AC) - B) / 2A,
+        A = 2n,   B = (2n - b + c)δ - b - c,   C = -cδ(1 - δ),
+
+    q being the likeliest probability of a fall given δ. Unlike a Wald interval it has a width when nothing flipped: z² / (n + z²)
+    to either side. The counts need not be whole. A graded change of 0.3 may count as 0.3 of a flip, which errs on the wide side, for no
+    variable in [0, 1] varies more than a Bernoulli variable of the same mean.
+
+    References:
+        Tango (1998), Equivalence test and confidence interval for the difference in proportions for the paired-sample design,
+        Statistics in Medicine 17, 891-908.
+    """
+    b, c, total = np.broadcast_arrays(*(np.asarray(counts, dtype=float) for counts in (rises, falls, n)))
+    z = float(norm.ppf((1 + confidence) / 2))
+    centre = np.clip((b - c) / total, -1 + _OFF_CENTRE, 1 - _OFF_CENTRE)
+
+    def excess(delta: Array, b: Array, c: Array, n: Array) -> Array:
+        """T(δ)² - z², times the denominator: negative inside the interval."""
+        linear = (2 * n - b + c) * delta - b - c
+        fall = (np.sqrt(np.maximum(linear**2 + 8 * n * c * delta * (1 - delta), 0)) - linear) / (4 * n)
+        return np.asarray((b - c - n * delta) ** 2 - z**2 * n * (2 * fall + delta * (1 - delta)))
+
+    inner = _OFF_CENTRE / 2
+    low = elementwise.find_root(excess, (np.full(centre.shape, -1.0), centre - inner), args=(b, c, total))
+    high = elementwise.find_root(excess, (centre + inner, np.full(centre.shape, 1.0)), args=(b, c, total))
+    # No root is found where not even a difference of a whole point is rejected: everything flipped, one way.
+    return np.where(low.success, low.x, -1.0), np.where(high.success, high.x, 1.0)
