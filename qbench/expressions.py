@@ -129,6 +129,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log": sympy.log,
     "max": sympy.Max,
     "min": sympy.Min,
+    "number": lambda text: exact(Decimal(text)),  # from a fact table, whose cells are text
     "range": _range,
     "round": _round,
     "sign": sympy.sign,
