@@ -56,20 +56,27 @@ class Pair:
         return int(np.sum(np.isnan(self.baseline) | np.isnan(self.level)))
 
 
-def pair_runs(baseline: Run, level: Run, task: str, *, filter_name: str | None = None) -> Pair:
-    """Pair one task of two runs.
+def pair_levels(baseline: Run, levels: Sequence[Run], task: str, *, filter_name: str | None = None) -> list[Pair]:
+    """Pair one task of several runs with the same task of the baseline.
 
     Raises:
         PairingError: the runs were drawn from different banks, or `pair` refuses.
     """
-    pairs = pair(baseline.samples(task), level.samples(task), task=task, filter_name=filter_name)
-    banks = [str(run.info.get("bank", {}).get("sha256")) for run in (baseline, level)]
-    if pairs.in_bank and banks[0] != banks[1]:
+    before = baseline.samples(task)
+    pairs = [pair(before, level.samples(task), task=task, filter_name=filter_name) for level in levels]
+    if pairs and pairs[0].in_bank:
+        for level in levels:
+            _check_same_bank(baseline, level)
+    return pairs
+
+
+def _check_same_bank(baseline: Run, level: Run) -> None:
+    hashes = [str(run.info.get("bank", {}).get("sha256")) for run in (baseline, level)]
+    if hashes[0] != hashes[1]:
         raise PairingError(
-            f"{baseline.dir} was asked from bank {banks[0][:12]} and {level.dir} from bank {banks[1][:12]}. "
+            f"{baseline.dir} was asked from bank {hashes[0][:12]} and {level.dir} from bank {hashes[1][:12]}. "
             "Sweep one of them again, so that both answer the same bank."
         )
-    return pairs
 
 
 def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filter_name: str | None = None) -> Pair:

@@ -1,0 +1,375 @@
+"""Known answers from scipy, statsmodels and the literature, and what must hold for every input."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from qbench.stats import (
+    Design,
+    Estimate,
+    Flips,
+    Interval,
+    Verdict,
+    count_flips,
+    holm,
+    mean_scores,
+    minimum_detectable_effect,
+    paired_difference,
+    paired_differences,
+    relative_losses,
+    simultaneous_band,
+    tango_interval,
+    verdict,
+)
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.intp]
+
+N_RESAMPLES = 999
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def estimate(baseline: object, level: object, template: object, stratum: object) -> Estimate:
+    return paired_difference(baseline, level, template, stratum, n_resamples=N_RESAMPLES, rng=rng())  # type: ignore[arg-type]
+
+
+def bank_like(n_templates: int = 15, n_items: int = 20, worse: float = 0.3) -> tuple[Array, Array, Labels, Labels]:
+    """Scores of a category with three subcategories, and a level that loses some of them, unevenly over templates."""
+    source = np.random.default_rng(11)
+    template = np.repeat(np.arange(n_templates), n_items)
+    baseline = (source.random(template.size) < 0.7).astype(float)
+    rate = source.beta(10 * worse, 10 * (1 - worse), n_templates)[template]
+    level = np.where(source.random(template.size) < rate, 0.0, baseline)
+    return baseline, level, template, template // (n_templates // 3)
+
+
+# ---------------------------------------------------------------- the estimand
+
+
+def test_templates_weigh_equally_whatever_their_number_of_items() -> None:
+    level = [-1, -1, -1, -1, 0]
+    assert estimate(np.zeros(5), level, ["a", "a", "a", "a", "b"], ["s"] * 5).value == pytest.approx(-0.5)
+
+
+def test_strata_weigh_equally_whatever_their_number_of_templates() -> None:
+    template, stratum = ["a", "b", "c", "d", "e"], ["s", "s", "s", "t", "t"]
+    assert estimate(np.zeros(5), [-1, -1, -1, 0, 0], template, stratum).value == pytest.approx(-0.5)
+
+
+def test_categories_weigh_equally_whatever_their_number_of_strata() -> None:
+    design = Design.of(["a", "b", "c"], ["s", "t", "u"], ["one", "one", "two"])
+    difference = np.array([[-1.0], [-1.0], [0.0]])
+    assert paired_differences(np.zeros(3), difference, design, rng=rng())[0].value == pytest.approx(-0.5)
+
+
+def test_two_strata_may_use_the_same_name_for_a_template() -> None:
+    assert estimate(np.zeros(4), [0, -1, -1, 0], ["a", "b", "a", "b"], ["s", "s", "t", "t"]).n_templates == 4
+
+
+# ---------------------------------------------------------------- known answers
+
+
+def test_the_t_interval_is_that_of_scipy() -> None:
+    """One stratum, one item a template and too many templates to resample: the one-sample t interval of the differences."""
+    source = np.random.default_rng(5)
+    baseline, level = source.normal(size=400), source.normal(loc=-0.2, size=400)
+    ours = estimate(baseline, level, np.arange(400), np.zeros(400))
+    expected = scipy_stats.ttest_rel(level, baseline)
+    assert ours.method == "t"
+    assert ours.value == pytest.approx((level - baseline).mean(), abs=1e-12)
+    assert ours.standard_error == pytest.approx(scipy_stats.sem(level - baseline), abs=1e-12)
+    assert ours.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=1e-8)
+    assert ours.p_value == pytest.approx(expected.pvalue, abs=1e-8)
+
+
+def test_the_cluster_error_is_the_textbook_one() -> None:
+    """Stratified sampling: Σ w² s² / n with w = 1/2 (Cochran, Sampling Techniques, section 5.3)."""
+    means = np.array([-1.0, 0.0, -0.5, 0.5, -2.0, -1.0])
+    stratum = np.array([0, 0, 0, 1, 1, 1])
+    variance = (means[:3].var(ddof=1) / 3 + means[3:].var(ddof=1) / 3) / 4
+    baseline = np.zeros(60)
+    level = np.repeat(means, 10) + np.tile([0.001, -0.001], 30)
+    ours = estimate(baseline, level, np.repeat(np.arange(6), 10), np.repeat(stratum, 10))
+    assert ours.standard_error == pytest.approx(math.sqrt(variance), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "n", "low", "high", "source"),
+    [
+        (
+            16,
+            6,
+            161,
+            -0.1240,
+            -0.0054,
+            "Cavo et al. 2012, in contingencytables 3.0.0: Tango_asymptotic_score_CI_paired_2x2(cavo_2012)",
+        ),
+        (
+            7,
+            1,
+            21,
+            -0.517,
+            -0.026,
+            "Bentur et al. 2009, in Fagerland, Lydersen & Laake (2014), Statistics in Medicine 33, table IV",
+        ),
+    ],
+)
+def test_the_score_interval_is_the_published_one(
+    worse: int, better: int, n: int, low: float, high: float, source: str
+) -> None:
+    ours = tango_interval(better, worse, n)
+    decimals = len(str(high).split(".")[1])
+    assert (round(float(ours[0]), decimals), round(float(ours[1]), decimals)) == (low, high), source
+
+
+def test_without_flips_the_score_interval_still_has_a_width() -> None:
+    z2 = scipy_stats.norm.ppf(0.975) ** 2
+    low, high = tango_interval(0, 0, 300)
+    assert (float(low), float(high)) == pytest.approx((-z2 / (300 + z2), z2 / (300 + z2)), abs=1e-8)
+
+
+def test_if_everything_flipped_the_score_interval_ends_at_one() -> None:
+    low, high = tango_interval([300, 0], [0, 300], 300)
+    assert high[0] == 1
+    assert low[1] == -1
+    assert low[0] == pytest.approx(-high[1])
+
+
+@given(worse=st.integers(0, 60), better=st.integers(0, 60))
+def test_mcnemar_exact_is_that_of_statsmodels(worse: int, better: int) -> None:
+    expected = mcnemar([[0, worse], [better, 0]], exact=True).pvalue if worse + better else 1.0
+    assert Flips(worse, better).exact_p == pytest.approx(expected, abs=1e-8)
+
+
+def test_mcnemar_mid_p_is_the_published_one() -> None:
+    # contingencytables 3.0.0: McNemar_midP_test_paired_2x2(cavo_2012) prints P = 0.034690
+    assert Flips(worse=16, better=6).mid_p == pytest.approx(0.034690, abs=5e-7)
+
+
+def test_mid_p_is_one_where_the_flips_balance() -> None:
+    assert Flips(4, 4).mid_p == pytest.approx(1)
+    assert Flips(0, 0).mid_p == pytest.approx(1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+
+
+def test_holm_leaves_out_what_is_missing() -> None:
+    assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
+
+
+# ---------------------------------------------------------------- what holds for every input
+
+SCORES = arrays.arrays(float, 24, elements=st.sampled_from([0.0, 1.0]))
+TEMPLATES, STRATA = np.repeat(np.arange(6), 4), np.repeat([0, 1], 12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SCORES, SCORES)
+def test_swapping_the_levels_flips_the_sign(baseline: Array, level: Array) -> None:
+    there, back = estimate(baseline, level, TEMPLATES, STRATA), estimate(level, baseline, TEMPLATES, STRATA)
+    assert back.value == pytest.approx(-there.value)
+    assert back.interval == pytest.approx(there.interval.scaled(-1), abs=1e-9)
+    assert back.p_value == pytest.approx(there.p_value)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SCORES, SCORES)
+def test_the_names_of_templates_mean_nothing(baseline: Array, level: Array) -> None:
+    named = np.array(["f", "e", "d", "c", "b", "a"])[TEMPLATES]
+    plain, renamed = estimate(baseline, level, TEMPLATES, STRATA), estimate(baseline, level, named, STRATA)
+    assert renamed.value == pytest.approx(plain.value)
+    assert renamed.standard_error == pytest.approx(plain.standard_error)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SCORES, SCORES)
+def test_the_interval_holds_the_value_and_leaves_zero_out_where_p_is_small(baseline: Array, level: Array) -> None:
+    ours = estimate(baseline, level, TEMPLATES, STRATA)
+    assert ours.interval.low <= ours.value <= ours.interval.high
+    excludes_zero = ours.interval.low > 0 or ours.interval.high < 0
+    assert excludes_zero == (ours.p_value <= 0.05) or ours.p_value == pytest.approx(0.05, abs=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(-1, 1))
+def test_a_constant_difference_has_no_standard_error(shift: float) -> None:
+    ours = estimate(np.zeros(24), np.full(24, shift), TEMPLATES, STRATA)
+    assert ours.value == pytest.approx(shift)
+    assert ours.standard_error == pytest.approx(0, abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(SCORES, SCORES, st.integers(0, 23))
+def test_a_failed_item_counts_as_absent(baseline: Array, level: Array, position: int) -> None:
+    failed = level.copy()
+    failed[position] = math.nan
+    without = np.arange(24) != position
+    ours = estimate(baseline, failed, TEMPLATES, STRATA)
+    absent = estimate(baseline[without], level[without], TEMPLATES[without], STRATA[without])
+    assert ours.n_items == absent.n_items == 23
+    assert ours.value == pytest.approx(absent.value)
+    assert ours.interval == pytest.approx(absent.interval)
+
+
+# ---------------------------------------------------------------- missing is not zero
+
+
+def test_one_template_in_each_stratum_is_not_estimable() -> None:
+    ours = estimate(np.ones(4), [0, 1, 0, 1], ["a", "a", "b", "b"], ["s", "s", "t", "t"])
+    assert ours.value == pytest.approx(-0.5)
+    assert math.isnan(ours.standard_error)
+    assert math.isnan(ours.interval.low)
+    assert math.isnan(ours.p_value)
+    assert ours.method == "not estimable"
+
+
+def test_a_lone_template_borrows_the_variance_of_the_other_strata() -> None:
+    baseline, level, template, stratum = bank_like()
+    alone = np.where(template == 14, 9, stratum)
+    ours = estimate(baseline, level, template, alone)
+    assert (
+        ours.method == "t and score"
+    )  # templates of one stratum cannot stand in for each other, so nothing is resampled
+    assert ours.standard_error > 0
+
+
+def test_nothing_but_failures_is_not_a_number() -> None:
+    ours = estimate(np.ones(24), np.full(24, math.nan), TEMPLATES, STRATA)
+    assert math.isnan(ours.value)
+    assert ours.n_items == 0
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_a_level_that_changed_nothing_has_an_interval_all_the_same(score: float) -> None:
+    ours = estimate(
+        np.full(300, score), np.full(300, score), np.repeat(np.arange(15), 20), np.repeat(np.arange(3), 100)
+    )
+    assert ours.value == 0
+    assert ours.interval == pytest.approx((-0.01264, 0.01264), abs=1e-5)
+    assert ours.p_value == 1
+
+
+def test_a_level_that_lost_everything_has_an_interval_all_the_same() -> None:
+    ours = estimate(np.ones(300), np.zeros(300), np.repeat(np.arange(15), 20), np.repeat(np.arange(3), 100))
+    assert ours.interval == pytest.approx((-1, -0.9747), abs=1e-4)
+
+
+# ---------------------------------------------------------------- many levels, scores, ratios and bands
+
+
+def test_levels_together_give_what_they_give_alone() -> None:
+    baseline, level, template, stratum = bank_like()
+    failed = np.where(template == 3, math.nan, level)  # a whole template is missing at this level only
+    design = Design.of(template, stratum)
+    together = paired_differences(
+        baseline, np.column_stack([level, failed]), design, n_resamples=N_RESAMPLES, rng=rng()
+    )
+    alone = estimate(baseline, failed, template, stratum)
+    assert together[1].value == pytest.approx(alone.value)
+    assert together[1].standard_error == pytest.approx(alone.standard_error)
+    assert (together[0].n_templates, together[1].n_templates) == (15, 14)
+
+
+def test_the_same_generator_gives_the_same_interval() -> None:
+    first, second = estimate(*bank_like()), estimate(*bank_like())
+    assert first.method == "bootstrap-t"
+    assert first == second
+
+
+def test_the_bootstrap_agrees_with_students_t_on_many_normal_templates() -> None:
+    source = np.random.default_rng(3)
+    means = np.repeat(source.normal(-0.2, 0.1, 240), 5)
+    ours = estimate(np.zeros(1200), means + source.normal(0, 0.01, 1200), np.repeat(np.arange(240), 5), np.zeros(1200))
+    half = scipy_stats.t.ppf(0.975, 239) * ours.standard_error
+    assert ours.method == "bootstrap-t"
+    assert (ours.interval.high - ours.interval.low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_a_mean_score_stays_between_zero_and_one() -> None:
+    baseline, _, template, stratum = bank_like()
+    rare = (np.arange(baseline.size) % 97 == 0).astype(float)
+    scores = np.column_stack([baseline, rare, 1 - rare])
+    for ours, column in zip(mean_scores(scores, Design.of(template, stratum), rng=rng()), scores.T, strict=True):
+        assert ours.value == pytest.approx(column.mean())
+        assert 0 <= ours.interval.low < ours.value < ours.interval.high <= 1
+
+
+def test_a_relative_loss_is_the_loss_over_the_baseline() -> None:
+    baseline, level, template, stratum = bank_like()
+    design = Design.of(template, stratum)
+    loss = relative_losses(baseline, level[:, np.newaxis], design, rng=rng())[0]
+    assert loss.value == pytest.approx((baseline.mean() - level.mean()) / baseline.mean())
+    assert loss.interval.low < loss.value < loss.interval.high
+
+
+def test_a_relative_loss_of_nothing_is_not_estimable() -> None:
+    _, level, template, stratum = bank_like()
+    loss = relative_losses(np.zeros_like(level), level[:, np.newaxis], Design.of(template, stratum), rng=rng())[0]
+    assert math.isnan(loss.value)
+    assert not loss.is_estimable
+
+
+def test_a_simultaneous_band_is_wider_than_its_intervals_and_narrower_than_twice() -> None:
+    baseline, level, template, stratum = bank_like()
+    levels = np.column_stack([level, np.where(np.arange(level.size) % 3 == 0, 0.0, level), baseline])
+    design = Design.of(template, stratum)
+    single = paired_differences(baseline, levels, design, rng=rng())
+    for alone, joint in zip(single, simultaneous_band(baseline, levels, design, rng=rng()), strict=True):
+        assert joint.low < alone.interval.low
+        assert joint.high > alone.interval.high
+        assert joint.high - joint.low < 2 * (alone.interval.high - alone.interval.low)
+
+
+def test_a_band_over_one_level_is_its_interval() -> None:
+    baseline, level, template, stratum = bank_like()
+    band = simultaneous_band(
+        baseline, level[:, np.newaxis], Design.of(template, stratum), n_resamples=N_RESAMPLES, rng=rng()
+    )
+    assert band == [estimate(baseline, level, template, stratum).interval]
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.034, -0.008, Verdict.DEGRADED),
+        (-0.015, 0.012, Verdict.WITHIN_MARGIN),
+        (-0.019, -0.001, Verdict.WITHIN_MARGIN),  # a loss, and a smaller one than was declared to matter
+        (-0.030, 0.010, Verdict.UNDECIDED),
+        (0.010, 0.050, Verdict.IMPROVED),
+        (math.nan, math.nan, Verdict.NOT_ESTIMABLE),
+    ],
+)
+def test_a_verdict_is_read_off_the_interval(low: float, high: float, expected: Verdict) -> None:
+    ours = Estimate((low + high) / 2, 0.01, Interval(low, high), 0.5, 300, 15, 30, "t")
+    assert verdict(ours, margin=0.02) == expected
+
+
+def test_the_minimum_detectable_effect_has_the_stated_power() -> None:
+    """A normal estimate with this error, at that true effect, leaves zero out in 80 % of the samples (and never on the other side)."""
+    z = scipy_stats.norm.ppf(0.975)
+    ours = Estimate(0, 0.01, Interval(-z * 0.01, z * 0.01), 1, 300, 15, 30, "t")
+    effect = minimum_detectable_effect(ours)
+    assert scipy_stats.norm.cdf(effect / 0.01 - z) == pytest.approx(0.8, abs=1e-8)
+
+
+def test_flips_are_counted_both_ways_and_failures_not_at_all() -> None:
+    flips = count_flips([1, 1, 0, 0, 1, math.nan], [0, 1, 1, 0, math.nan, 1])
+    assert (flips.worse, flips.better) == (1, 1)
