@@ -1,6 +1,5 @@
 """Fixtures that are made once per test session: a small random model with a tokenizer of its own, and the wheel."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,13 +44,9 @@ def random_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built from a copy: a build folder left in the checkout would lend it files long deleted."""
-    source = tmp_path_factory.mktemp("source") / "qbench"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "dist", "runs", "*.egg-info", "__pycache__")
-    )
-    target = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(source)]
+    """The wheel, built from the sdist of this checkout: so it holds nothing that a build folder has left over."""
+    target = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(ROOT)]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = target.glob("*.whl")

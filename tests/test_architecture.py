@@ -22,7 +22,7 @@ READING = [
     "stats",
     "report",
 ]
-BENCH = ["quant", "decoding", "models", "sweep"]
+BENCH = ["quant", "decoding", "models", "sweep", "nano"]
 DOORS = ["bridge", "cli", "__main__"]
 ORDER = [*READING, *BENCH, *DOORS]
 SEAMS = {"scoring", "tasks", "prompts"}
