@@ -1,0 +1,82 @@
+"""Questions that cannot be answered: ``{type: abstain, target: UNKNOWN}``.
+
+Right is a committed refusal: the target's own word or one of the phrases below, at the start of the answer and with no answer behind
+it. "42 (unknown reliability)" and "Not sure, but probably 42" answer after all. Silence is not abstention.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qbench.errors import AnswerSpecError
+from qbench.scoring.extract import Committed, committed
+from qbench.scoring.text import normal
+from qbench.scoring.verdict import Verdict
+
+FIELDS = ()
+
+KNOW = r"(?:know|say|said|tell|told|answer|determin|conclu|infer|establish|comput|calculat|decid|find|found|identif|verif)\w*"
+# "The unknown x is 5" speaks of an unknown and is no abstention.
+NO_NOUN = r"(?=$|[ ]?[.,;:!(]|[ ](?:to|from|based|given|because|since|as|for|in|at|whether|how|what|who|due|without)\b)"
+ABSTENTION = re.compile(
+    rf"""
+    (?: (?:i'm|i[ ]am)[ ](?:sorry|afraid)[,.]?[ ](?:but[ ])? )?
+    (?: (?:the|this|that|there|it|its|we|i|i'm|it's|one|you|a|an|any|answer|question|value|text|passage|information|context)\b[ ]? ){{0,4}}
+    (?: (?!not\b|never\b)\w+[ ] ){{0,4}}?
+    (?:
+        (?: un(?:known|knowable|determined|answerable|decidable|specified|defined|clear|sure|certain) | indeterminate ) {NO_NOUN}
+      | (?:cannot|can't|can[ ]not|could[ ]not|couldn't)[ ](?:be[ ])?{KNOW}
+      | (?:not|n't|in)[ ]?(?:have[ ]|provide[ ]|give[ ]|contain[ ]|include[ ])?(?:enough|sufficient|adequate)[ ](?:\w+[ ])?
+        (?:information|data|evidence|context|details?|facts)
+      | (?:do[ ]not|don't|does[ ]not|doesn't|did[ ]not|didn't)[ ](?:know|say|state|mention|specify|tell|exist)
+      | (?:impossible|not[ ]possible|no[ ]way|unable)[ ](?:for[ ]me[ ])?to[ ]{KNOW}
+      | (?:not|never|isn't|wasn't)[ ](?:explicitly[ ])?
+        (?:stated|specified|mentioned|given|provided|known|said|determinable|answerable|clear|sure|certain)
+      | no[ ]such | no[ ](?:information|data|record|evidence) | nobody[ ]knows
+      | not[ ](?:aware|familiar) | (?:cannot|can't)[ ]be[ ]answered
+    )\b
+    """,
+    re.VERBOSE,
+)
+ANSWERED_AFTER_ALL = re.compile(
+    r"\d|\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around|approximately|or)\b"
+)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The word that the prompt asks for where there is no answer."""
+
+    target: str
+
+
+def read_spec(answer: Mapping[str, Any]) -> Spec:
+    """Read an answer spec of this type.
+
+    Raises:
+        AnswerSpecError: the target is no text.
+    """
+    target = answer.get("target")
+    if not isinstance(target, str) or not normal(target):
+        raise AnswerSpecError(f"The target of an abstention must be the word that the prompt asks for, not {target!r}.")
+    return Spec(normal(target))
+
+
+def extract(response: str, spec: Spec) -> Committed:
+    """Return the text behind the last marker, or the last line."""
+    return committed(response)
+
+
+def parse(found: Committed, spec: Spec) -> bool:
+    """Return whether the text declines to answer."""
+    text = normal(found.text or "")
+    if text == spec.target:
+        return True
+    refusal = ABSTENTION.match(text)
+    return refusal is not None and not ANSWERED_AFTER_ALL.search(text.removeprefix("i'm sorry, but "))
+
+
+def compare(abstained: bool, spec: Spec) -> Verdict:
+    """Accept abstention."""
+    return Verdict.of(abstained, "answered what has no answer")

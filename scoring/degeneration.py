@@ -1,0 +1,121 @@
+"""How a text falls apart when the model behind it loses precision: it repeats itself, mixes scripts, forgets what it opened, stops.
+
+`degeneration` measures, `damage` sums up. The thresholds leave ordinary English prose, letters, lists and verse at 0.
+"""
+
+import itertools
+import math
+import unicodedata
+import zlib
+from collections import Counter
+
+import numpy as np
+
+from qbench.scoring.prose import Prose
+
+WINDOW = 50  # words of the moving-average type-token ratio
+SHORTEST = 200  # bytes below which zlib's header outweighs what it finds
+
+BRACKETS = {")": "(", "]": "[", "}": "{"}
+SENTENCE_CLOSERS = tuple(".!?…:\"')]}*`—>|”’")
+MID_SENTENCE = frozenset(
+    str.split("the a an and or but of to in on at for with from by as that which is are was were be this its their")
+)
+MIN_CUT_WORDS = 8  # a shorter last line without a full stop may be a signature, a heading or a verse
+
+
+def degeneration(text: str) -> dict[str, float]:
+    """Measure a text.
+
+    ==================  =================================================================================================
+    repeated_4grams     share of 4-word sequences that occurred before
+    distinct_2          distinct 2-word sequences / all of them (Li et al. 2016)
+    mattr               type-token ratio, averaged over windows of 50 words (Covington & McFall 2010)
+    zlib_ratio          compressed / raw bytes; 1 for texts too short to tell
+    script_switches     share of neighbouring words in different scripts
+    unclosed            brackets and quotes that were opened and not closed
+    cut_off             1 if the text stops in the middle of a sentence
+    ==================  =================================================================================================
+    """
+    prose = Prose(text)
+    return {
+        "repeated_4grams": 1 - _distinct(prose.words, 4),
+        "distinct_2": _distinct(prose.words, 2),
+        "mattr": _mattr(prose.words),
+        "zlib_ratio": _zlib_ratio(prose.text),
+        "script_switches": _script_switches(prose.words),
+        "unclosed": float(_unclosed(prose.text)),
+        "cut_off": float(_cut_off(prose)),
+    }
+
+
+def damage(measures: dict[str, float]) -> float:
+    """Sum up: 0 for a whole text, 1 for a ruin. The damages are taken as independent: 1 - Π (1 - damage)."""
+    damages = (
+        _between(measures["repeated_4grams"], 0.15, 0.6),
+        _between(-measures["mattr"], -0.5, -0.2),
+        _between(-measures["zlib_ratio"], -0.25, -0.05),
+        _between(measures["script_switches"], 0.02, 0.2),
+        min(0.1 * measures["unclosed"], 0.3),
+        0.3 * measures["cut_off"],
+    )
+    return 1 - math.prod(1 - part for part in damages)
+
+
+def _between(value: float, harmless: float, ruinous: float) -> float:
+    return min(max((value - harmless) / (ruinous - harmless), 0.0), 1.0)
+
+
+def _distinct(words: list[str], n: int) -> float:
+    ngrams = [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]
+    return len(set(ngrams)) / len(ngrams) if ngrams else 1.0
+
+
+def _mattr(words: list[str]) -> float:
+    """The window slides by one word; the counter tells when a type enters and leaves it."""
+    if len(words) < WINDOW:
+        return 1.0
+    inside = Counter(words[:WINDOW])
+    types = [len(inside)]
+    for leaving, entering in zip(words, words[WINDOW:], strict=False):
+        inside[entering] += 1
+        inside[leaving] -= 1
+        if not inside[leaving]:
+            del inside[leaving]
+        types.append(len(inside))
+    return float(np.mean(types)) / WINDOW
+
+
+def _zlib_ratio(text: str) -> float:
+    raw = text.encode("utf-8", errors="replace")
+    return len(zlib.compress(raw)) / len(raw) if len(raw) >= SHORTEST else 1.0
+
+
+def _script_switches(words: list[str]) -> float:
+    scripts = [_script(word) for word in words if not word.isdigit()]
+    switches = sum(one != other for one, other in itertools.pairwise(scripts))
+    return switches / (len(scripts) - 1) if len(scripts) > 1 else 0.0
+
+
+def _script(word: str) -> str:
+    if word.isascii():
+        return "LATIN"
+    scripts = {unicodedata.name(sign, "?").split(" ")[0] for sign in word if sign.isalpha()}
+    return scripts.pop() if len(scripts) == 1 else "MIXED" if scripts else "LATIN"
+
+
+def _unclosed(text: str) -> int:
+    opened: list[str] = []
+    for sign in text:
+        if sign in "([{":
+            opened.append(sign)
+        elif sign in BRACKETS and opened and opened[-1] == BRACKETS[sign]:
+            opened.pop()
+    return len(opened) + text.count('"') % 2 + text.count("```") % 2
+
+
+def _cut_off(prose: Prose) -> bool:
+    if not prose.words or prose.text.endswith(SENTENCE_CLOSERS):
+        return False
+    last_line = prose.lines[-1].split()
+    return len(last_line) >= MIN_CUT_WORDS or prose.words[-1] in MID_SENTENCE

@@ -1,0 +1,199 @@
+"""From a response to the text of the answer it commits to.
+
+The rules, in order:
+
+1. Everything through the last closing reasoning tag is dropped. Reasoning that was never closed leaves no answer.
+2. The last explicit marker wins: ``Answer:``, ``A:`` at a line's start, ``####``, ``\\boxed{}``, ``<answer>``. What follows an empty or
+   cut-off last marker is no answer either; an earlier marker is never dug up again.
+3. Without one, the last sentence "the answer is …" counts.
+4. Without that, the last line counts, if it is nothing but an answer. The scorer of each type knows what that means, so
+   `Committed.marked` tells it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from qbench.scoring.plain import visible
+
+MAX_TAIL = 10_000  # characters at the end of a response that are searched for a marker
+MAX_ANSWER = 4_000  # characters of one answer; the largest matrix in the bank has a tenth of that
+MAX_ANSWER_LINES = 60  # an environment or a list that was opened on the marker's line may run on for this long
+
+REASONING_TAGS = ("think", "thinking", "reasoning")
+
+MARKER = re.compile(
+    r"""
+      (?P<box>     \\(?:boxed|fbox)\b )
+    | (?P<tag>     <answer> )
+    | (?P<hashes>  (?<!\#)\#{4}(?!\#) (?:[ *_]*(?:final[ ])?answer\b[ *_]*:?)? )
+    | (?P<colon>   \b(?:answers?|ans)\b [ *_`]{0,4} (?:\([^()\n]{0,40}\))? [ *_`]{0,4} [:：=] )
+    | (?P<heading> ^[ \t#*_]{0,8} (?:(?:the[ ])?(?:final|correct)[ ])? answer [*_ \t]{0,4} $ )
+    | (?P<line>    ^[ \t>*_-]{0,8} (?-i:A) [*_]{0,3} [ ]? [:：] )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+SENTENCE = re.compile(
+    r"\b(?:answers?(?: [a-z]{1,15}){0,4}|(?:correct|right|best) (?:option|choice|letter)) (?:is|are|would be|must be)\b[ \t]?:?",
+    re.IGNORECASE,
+)
+BETWEEN_BOXES = re.compile(r"[\s$,;.]{0,20}(?:or|and)?[\s$]{0,20}", re.IGNORECASE)
+
+FENCE = re.compile(r"\s*```[a-z]*\s*$")
+EMPHASIS = re.compile(r"(?<![^\s(])(\*{1,3}|`{1,3}|__)(?=[^\s*`])([^*`\n]{1,200}?)(?<=\S)\1(?![^\s).,;:!?])")
+TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+WRAPPERS = (
+    ("$$", "$$"),
+    ("$", "$"),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+    ("“", "”"),
+    ("‘", "’"),
+    ('"', '"'),
+    ("'", "'"),
+    ("«", "»"),
+)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The part of a response that is judged."""
+
+    text: str | None
+    marked: bool = False
+    """An explicit marker or sentence introduced it; if not, it is merely the last line."""
+    reason: str = ""
+    """Why there is no text."""
+
+
+def committed(response: str, *, line_marker: bool = True) -> Committed:
+    """Return the text that the response commits to.
+
+    ``line_marker=False`` ignores ``A:`` at a line's start, which is an option where A is a label.
+    """
+    text = without_reasoning(response)
+    if text is None:
+        return Committed(None, reason="truncated reasoning")
+    whole = len(text) <= MAX_TAIL
+    text = visible(text[-MAX_TAIL:])
+
+    markers = [mark for mark in MARKER.finditer(text) if line_marker or mark.lastgroup != "line"]
+    if markers:
+        return _behind(markers[-1], text, previous=markers[-2] if len(markers) > 1 else None)
+    if sentences := list(SENTENCE.finditer(text)):
+        return _found(_lines_behind(text, sentences[-1].end()), marked=True)
+    first, _, last = text.rstrip().rpartition("\n")
+    if not whole and not first:
+        return Committed(None, reason="no answer")  # the beginning of this line was cut off
+    return _found(last, marked=False)
+
+
+def without_reasoning(response: str) -> str | None:
+    """Drop the reasoning block; ``None`` if it was never closed."""
+    start = 0
+    for tag in REASONING_TAGS:
+        closing = response.rfind(f"</{tag}>")
+        if closing >= 0:
+            start = max(start, closing + len(tag) + 3)
+    if any(response.find(f"<{tag}>", start) >= 0 for tag in REASONING_TAGS):
+        return None
+    return response[start:]
+
+
+def undress(text: str) -> str:
+    """Take off what surrounds an answer: emphasis, code ticks, quotes, math delimiters, the full stop."""
+    for _ in range(6):  # **`$12$`** wears three layers; six are enough for anybody
+        before = text
+        text = EMPHASIS.sub(r"\2", text.strip().strip("*`").rstrip("_ ,;:"))
+        if text.endswith((".", "。")) and not text.endswith(".."):
+            text = text[:-1]
+        for opening, closing in WRAPPERS:
+            inner = text[len(opening) : -len(closing)]
+            if (
+                text.startswith(opening)
+                and text.endswith(closing)
+                and inner
+                and opening not in inner
+                and closing not in inner
+            ):
+                text = inner
+        if command := TEXT_COMMAND.fullmatch(text):
+            text = command[1]
+        if text == before:
+            break
+    return text
+
+
+def _behind(mark: re.Match[str], text: str, previous: re.Match[str] | None) -> Committed:
+    """Read what the last marker introduces."""
+    match mark.lastgroup:
+        case "box":
+            content = _braced(text, mark.end())
+            if previous is not None and previous.lastgroup == "box":
+                first = _braced(text, previous.end())
+                gap = text[previous.end() + len(first or "") + 2 : mark.start()]
+                if first is not None and first != content and BETWEEN_BOXES.fullmatch(gap.strip("{} ")):
+                    return Committed(None, marked=True, reason="two answers")
+            return Committed(None, marked=True, reason="cut off") if content is None else _found(content, marked=True)
+        case "tag":
+            closing = text.lower().find("</answer>", mark.end())
+            return (
+                Committed(None, marked=True, reason="cut off")
+                if closing < 0
+                else _found(text[mark.end() : closing], marked=True)
+            )
+        case _:
+            return _found(_lines_behind(text, mark.end()).removesuffix("</answer>"), marked=True)
+
+
+def _found(text: str, *, marked: bool) -> Committed:
+    if len(text) > MAX_ANSWER:
+        return Committed(None, marked, reason="too long")
+    answer = undress(text)
+    return Committed(answer, marked) if answer else Committed(None, marked, reason="no answer")
+
+
+def _braced(text: str, start: int) -> str | None:
+    """Return the contents of the braces that open at ``start``; ``None`` if they never close."""
+    while start < len(text) and text[start] == " ":
+        start += 1
+    if text[start : start + 1] != "{":
+        return None
+    depth = 0
+    for position in range(start, len(text)):
+        if text[position - 1 : position + 1] in (r"\{", r"\}"):
+            continue
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return text[start + 1 : position]
+    return None
+
+
+def _lines_behind(text: str, start: int) -> str:
+    """Return the rest of the marker's line, or the next line that is not blank.
+
+    A code fence, display mathematics, an environment or a bracket that opens there runs on to where it closes.
+    """
+    taken = ""
+    for line in text[start:].split("\n", MAX_ANSWER_LINES)[:MAX_ANSWER_LINES]:
+        if FENCE.match(line):
+            if taken:
+                break
+        elif taken:
+            if not _open(taken):
+                break
+            taken += "\n" + line
+        elif line.strip(" \t*_:"):
+            taken = line
+    return taken
+
+
+def _open(text: str) -> bool:
+    """Whether display mathematics, an environment or a list of rows was opened and is not closed yet."""
+    head = text.partition("\n")[0].strip()
+    is_list = head.startswith("[[") or head in ("[", "{", "(")
+    return (
+        text.count("$$") % 2 == 1
+        or text.count(r"\[") > text.count(r"\]")
+        or text.count(r"\begin") > text.count(r"\end")
+        or (is_list and sum(map(text.count, "[{(")) > sum(map(text.count, "]})")))
+    )
