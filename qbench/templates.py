@@ -30,7 +30,7 @@ from qbench.expressions import evaluate, exact
 
 DIFFICULTIES = (1, 2, 3, 4, 5)
 SPLITS = ("test", "validation", "train")  # the position is the split's seed stream: append only
-MAX_ATTEMPTS = 200  # draws before the conditions of a template count as impossible
+MAX_ATTEMPTS = 100  # draws before the conditions of a template count as impossible
 DEFAULT_DOCUMENT_DIFFICULTY = 3
 
 Values = dict[str, Any]
@@ -165,6 +165,7 @@ def draw(
     """
     draws: list[list[Item]] = []
     seen: set[str] = set()
+    exhausted: set[int] = set()  # difficulties at which no new question is left
     n_draws = -(-count // 2) if template.twins else count
     for index in range(n_draws):
         is_document = bool(template.document) and index == 0 and split == "test"
@@ -173,6 +174,8 @@ def draw(
         if is_document:
             difficulty = template.document.get("difficulty", DEFAULT_DOCUMENT_DIFFICULTY)
             source = template.with_fields(template.document)
+        if difficulty in exhausted:
+            continue
         for attempt in range(MAX_ATTEMPTS):
             rng = stream(seed, template.id, split, index, attempt)
             values = _draw_values(source, rng, difficulty, fixed=template.document.get("values") if is_document else None)
@@ -205,11 +208,12 @@ def draw(
                 draws.append(pair)
                 break
         else:
-            if not draws:
-                raise TemplateError(
-                    f"Template {template.id}: {MAX_ATTEMPTS} draws at difficulty {difficulty} met no condition or repeated a "
-                    "question. Widen the ranges or relax the conditions."
-                )
+            exhausted.add(difficulty)
+    if not draws:
+        raise TemplateError(
+            f"Template {template.id}: no draw at difficulty {min(exhausted)} met the conditions in {MAX_ATTEMPTS} attempts. Widen the "
+            "ranges or relax the conditions."
+        )
     return draws
 
 

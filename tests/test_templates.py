@@ -123,7 +123,7 @@ def test_a_rubric_renders_its_checks_and_its_reference() -> None:
         ({"answer": "sqrt(0 - a)"}, "is not a real number"),
         ({"variables": {"a": {"integer": [1, 9]}}}, "names none of integers, decimals"),
         ({"variables": {"a": {"integers": [9, 1]}}}, "Template sum, variable a: the range 9 to 1 is empty"),
-        ({"conditions": ["a > 10**6"]}, "met no condition or repeated"),
+        ({"conditions": ["a > 10**6"]}, "no draw at difficulty 1 met the conditions"),
         ({"conditions": ["a > c"]}, "Template sum, conditions: .*no variable 'c'"),
         ({"answr": "a"}, r"there is no field 'answr'\. Did you mean answer\?"),
         ({"target": "5"}, "give exactly one of answer, target and rubric"),
