@@ -3,6 +3,7 @@
 # make check   format, lint, types
 # make all     both, as CI does: one word before every commit
 # make nano    train the reference model anew; it resumes where it was stopped
+# make readme  run the commands whose output the README quotes, and quote it
 #
 # The first use makes a virtual environment in .venv with the versions of constraints.txt. On Linux PyPI's torch brings
 # CUDA along; make demo PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu downloads the small one.
@@ -13,12 +14,12 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 TOO_OLD := qbench needs Python 3.11 or newer; name one with make PYTHON=python3.12
 
-.PHONY: all check demo nano test
+.PHONY: all check demo nano readme test
 
 all: check test
 
 demo: $(VENV)/installed
-	$(BIN)/qbench sweep
+	$(BIN)/qbench sweep --items 3 --run runs/demo
 
 test: $(VENV)/installed-dev
 	$(BIN)/pytest -m "not gpu"
@@ -30,6 +31,9 @@ check: $(VENV)/installed-dev
 
 nano: $(VENV)/installed
 	$(BIN)/python -m qbench.nano.recipe
+
+readme: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/readme.py
 
 # Empty files that remember an installation, so that it is repeated only when what it depends on has changed.
 $(VENV)/installed: pyproject.toml setup.py constraints.txt
