@@ -30,7 +30,7 @@ def resampled_t(summary: Summary, n_resamples: int, rng: np.random.Generator) ->
     for first, size, weight in zip(design.first, design.sizes, design.weight, strict=True):
         means = summary.template_means[first : first + size]
         centred = means - means.mean(axis=0)
-        share = rng.multinomial(size, np.full(size, 1 / size), size=n_resamples) / size
+        share = _shares(int(size), n_resamples, rng)
         shift = share @ centred
         deviation += weight * shift
         variance += weight**2 * np.maximum(share @ centred**2 - shift**2, 0) / (size - 1)
@@ -39,6 +39,14 @@ def resampled_t(summary: Summary, n_resamples: int, rng: np.random.Generator) ->
     noise = 1e-12 * (1 + np.abs(summary.template_means).max(axis=0))
     deviation[deviation < noise] = 0
     return np.divide(deviation, np.sqrt(variance), out=np.where(deviation > 0, np.inf, 0.0), where=variance > noise**2)
+
+
+def _shares(size: int, n_resamples: int, rng: np.random.Generator) -> Array:
+    """How often each of ``size`` templates is drawn, as a share; one row per resample. Counting draws is ten times as fast as
+    `numpy.random.Generator.multinomial`.
+    """
+    drawn = rng.integers(size, size=(n_resamples, size)) + size * np.arange(n_resamples)[:, np.newaxis]
+    return np.bincount(drawn.ravel(), minlength=n_resamples * size).reshape(n_resamples, size) / size
 
 
 def upper_quantile(resampled: Array, confidence: float) -> Array:

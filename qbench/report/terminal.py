@@ -1,0 +1,88 @@
+"""The table for a terminal: plain text without colours, at most 120 columns wide."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from qbench.report.table import Kind, Row, Table
+from qbench.report.wording import DEMONSTRATION, caption, finding, interval, label, legend, mark, percent, points
+
+WIDTH = 120
+NAME_WIDTH = 14
+GAP = " "
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One level: a heading, and for each row its value with the interval below."""
+
+    heading: str
+    values: list[str]
+    intervals: list[str]
+
+    @property
+    def width(self) -> int:
+        return max(map(len, [self.heading, *self.values, *self.intervals]))
+
+
+def summary(table: Table) -> str:
+    """Return the main table, two lines a row. Levels for which there is no room follow in a second table."""
+    confidence = table.settings.confidence
+    used = {mark(cell, confidence) for row in table.rows for cell in row.cells}
+    notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
+    notes += [DEMONSTRATION] if table.provenance.is_demonstration else []
+    parts = [f"{caption(table)}.", *(_block(table.rows, block) for block in _blocks(_columns(table))), *notes]
+    tables_end = len(parts) - len(notes)
+    wrapped = [
+        part if 0 < i < tables_end else textwrap.fill(part, WIDTH, subsequent_indent="  ")
+        for i, part in enumerate(parts)
+    ]
+    return "\n\n".join(wrapped[:tables_end]) + "\n\n" + "\n".join(wrapped[tables_end:])
+
+
+def _columns(table: Table) -> list[_Column]:
+    scores = [row.baseline for row in table.rows]
+    columns = [
+        _Column(
+            f"{table.baseline} score",
+            [percent(score.value) for score in scores],
+            [f"[{percent(score.interval.low)},{percent(score.interval.high)}]" for score in scores],
+        )
+    ]
+    for position, level in enumerate(table.compared):
+        cells = [row.cells[position] for row in table.rows]
+        columns.append(
+            _Column(
+                "noise floor" if level == table.noise_floor else level,
+                [f"{points(cell.difference.value)} {finding(cell, table.settings.confidence)}" for cell in cells],
+                [interval(cell.difference.interval).replace(" ", "") for cell in cells],
+            )
+        )
+    return columns
+
+
+def _blocks(columns: Sequence[_Column]) -> Iterator[list[_Column]]:
+    """Share the columns out over as many tables as the width asks for."""
+    block: list[_Column] = []
+    room = WIDTH - NAME_WIDTH
+    for column in columns:
+        if block and column.width + len(GAP) > room:
+            yield block
+            block, room = [], WIDTH - NAME_WIDTH
+        block.append(column)
+        room -= column.width + len(GAP)
+    yield block
+
+
+def _block(rows: Sequence[Row], columns: Sequence[_Column]) -> str:
+    def line(name: str, texts: Sequence[str]) -> str:
+        cells = [text.rjust(column.width) for text, column in zip(texts, columns, strict=True)]
+        return GAP.join([name[:NAME_WIDTH].ljust(NAME_WIDTH), *cells]).rstrip()
+
+    lines = [line("", [column.heading for column in columns])]
+    for i, row in enumerate(rows):
+        if row.kind is Kind.ALL:
+            lines.append("")
+        lines.append(line(label(row), [column.values[i] for column in columns]))
+        lines.append(line("", [column.intervals[i] for column in columns]))
+    return "\n".join(lines)

@@ -1,0 +1,115 @@
+"""How numbers and findings read, in every format: percentage points with one decimal, a real minus sign, and a dash for what is missing."""
+
+import math
+
+from qbench.report.table import Cell, Kind, LevelFacts, Row, Table
+from qbench.stats import Estimate, Interval, Verdict
+from qbench.stats.verdict import POWER
+
+MISSING = "–"
+DEMONSTRATION = (
+    "nano is the small demonstration model that ships with qbench. Its numbers show what a report looks like; they are no result about "
+    "language models."
+)
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points: ``−2.1``. What rounds to 0 keeps its sign, for a verdict may hang on it."""
+    if math.isnan(value):
+        return MISSING
+    return "0.0" if value == 0 else f"{100 * value:+.1f}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """A share in percent, without a sign unless it is negative: ``52.1``."""
+    return MISSING if math.isnan(value) else points(value).removeprefix("+")
+
+
+def interval(ends: Interval) -> str:
+    return MISSING if math.isnan(ends.low) else f"[{points(ends.low)}, {points(ends.high)}]"
+
+
+def share(estimate: Estimate) -> str:
+    """A share with its interval, in percent: ``52.1 [44.0, 60.2]``."""
+    if not estimate.is_estimable:
+        return MISSING
+    low, high = estimate.interval
+    return f"{percent(estimate.value)} [{percent(low)}, {percent(high)}]"
+
+
+MARKS = {
+    Verdict.DEGRADED: "↓",
+    Verdict.WITHIN_MARGIN: "≈",
+    Verdict.IMPROVED: "↑",
+    Verdict.UNDECIDED: "?",
+    Verdict.NOT_ESTIMABLE: "",
+}
+
+
+def mark(cell: Cell, confidence: float) -> str:
+    """One sign for the verdict; the legend explains it."""
+    return "↓↓" if cell.is_degraded_after_holm(confidence) else MARKS[cell.verdict]
+
+
+def finding(cell: Cell, confidence: float) -> str:
+    """The mark, and behind that of an undecided cell its minimum detectable effect: ``? 3.3``."""
+    sign = mark(cell, confidence)
+    return f"{sign} {percent(cell.minimum_detectable_effect)}" if cell.verdict is Verdict.UNDECIDED else sign
+
+
+def legend(table: Table) -> list[tuple[str, str]]:
+    """Every mark and what it means."""
+    margin, level = f"{table.settings.margin:g}", f"{100 * table.settings.confidence:g} %"
+    return [
+        ("↓", f"degraded: the whole {level} interval lies below 0"),
+        ("↓↓", "degraded also after Holm's correction for all categories and tasks at this level"),
+        ("≈", f"within margin: the whole interval lies inside ±{margin} points, declared beforehand"),
+        ("↑", "improved: the whole interval lies above 0"),
+        (
+            "?",
+            f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power",
+        ),
+        (MISSING, "not estimable, which is not 0"),
+    ]
+
+
+def label(row: Row) -> str:
+    """The name of a row for people: ``long context``."""
+    if row.kind is Kind.ALL:
+        return "all categories"
+    return row.name.replace("_", " ") if row.kind is Kind.CATEGORY else row.name
+
+
+def counts(row: Row) -> str:
+    """Items and templates behind a row: ``300 / 15``."""
+    return f"{row.baseline.n_items} / {row.baseline.n_templates}"
+
+
+def size(level: LevelFacts) -> str:
+    """Storage of the weights: ``12.3 MB``."""
+    if math.isnan(level.storage_bytes):
+        return MISSING
+    megabytes = level.storage_bytes / 1e6
+    return f"{megabytes:.1f} MB" if megabytes < 1000 else f"{megabytes / 1000:.2f} GB"
+
+
+def number(value: float, decimals: int = 1) -> str:
+    return MISSING if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def caption(table: Table) -> str:
+    """What the main table shows, as one sentence."""
+    model = table.provenance.model or "the model"
+    return (
+        f"Score of {model} at each level minus its score at {table.baseline}, in percentage points, "
+        f"with {100 * table.settings.confidence:g} % intervals"
+    )
+
+
+def method(table: Table) -> str:
+    """How the numbers were made, for the foot of a report."""
+    return (
+        "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories. "
+        f"Intervals: templates resampled within subcategory {table.settings.n_resamples:,} times, studentised, never narrower "
+        "than those of independent items; where few items flip, Student's t joined with Tango's score interval."
+    )
