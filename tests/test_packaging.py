@@ -58,7 +58,7 @@ def test_the_wheel_is_the_checkout(names: set[str]) -> None:
         f"{home}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, home in HOMES.items()
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)
     }
     assert names == on_disk | {"_qbench_startup.py", "qbench.pth"}
 
