@@ -42,6 +42,7 @@ TYPES = {
     "trace": "qbench.scoring.trace",
     "vector": "qbench.scoring.vector",
 }
+CUT = ("truncated reasoning", "cut off")  # reasons for no answer that a larger token limit might have prevented
 COMMON_FIELDS = ("type", "target", "tolerance")
 
 
@@ -135,7 +136,9 @@ def _read_json(answer: str) -> tuple[Scorer, Any]:
 def _judge(response: str, scorer: Scorer, spec: Any) -> Verdict:
     found = scorer.extract(response, spec)
     if found.text is None:
-        return Verdict(False, False, 0.0, reason=found.reason, details={"truncated": float(found.reason in CUT)})
+        return Verdict(
+            False, False, 0.0, reason=found.reason, details={"truncated": 1.0} if found.reason in CUT else {}
+        )
     try:
         value = scorer.parse(found, spec)
     except Unreadable as refusal:
@@ -144,6 +147,3 @@ def _judge(response: str, scorer: Scorer, spec: Any) -> Verdict:
             return Verdict(False, False, 0.0, reason="no answer")
         return Verdict(False, True, 0.0, answer=found.text, reason=str(refusal))
     return dataclasses.replace(scorer.compare(value, spec), answer=found.text)
-
-
-CUT = ("truncated reasoning", "cut off")

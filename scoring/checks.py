@@ -119,7 +119,12 @@ def ends_with(options: Any) -> Check:
 
 def lines_starting(options: Any) -> Check:
     openings = [_bare(phrase) for phrase in _texts(options)]
-    return lambda prose: mean(any(_bare(line).startswith(opening) for line in prose.lines) for opening in openings)
+
+    def begun(prose: Prose) -> float:
+        lines = [_bare(line[:200]) for line in prose.lines]
+        return mean(any(line.startswith(opening) for line in lines) for opening in openings)
+
+    return begun
 
 
 def order(options: Any) -> Check:
@@ -224,11 +229,10 @@ def grounded(options: Any) -> Check:
     numbers = {_plain_number(number) for number in NUMBER.findall(brief)}
 
     def invented_nothing(prose: Prose) -> float:
-        lines = [LIST_MARK.sub("", line) for line in prose.lines if not HEADING.match(line)]
-        text = "\n".join(lines)
-        known = [_stem(name.casefold()) in words for sentence in Prose(text).sentences for name in _names(sentence)]
-        known += [_plain_number(number) in numbers for number in NUMBER.findall(text)]
-        return mean(known) if known else 1.0
+        sentences = [LIST_MARK.sub("", sentence) for sentence in prose.sentences if not HEADING.match(sentence)]
+        known = [_stem(name.casefold()) in words for sentence in sentences for name in _names(sentence)]
+        known += [_plain_number(number) in numbers for sentence in sentences for number in NUMBER.findall(sentence)]
+        return sum(known) / len(known) if known else 1.0
 
     return invented_nothing
 
@@ -242,8 +246,10 @@ def _stem(word: str) -> str:
     return word.removesuffix("'s").removesuffix("s")
 
 
-def _plain_number(number: str) -> Fraction:
-    return Fraction(number.replace(",", ""))
+def _plain_number(number: str) -> str:
+    """One spelling: 1,200 and 1200.0 are 1200. As text, because a degenerate response holds numbers of any length."""
+    whole, _, decimals = number.replace(",", "").partition(".")
+    return f"{whole.lstrip('0')}.{decimals.rstrip('0')}"
 
 
 def not_degenerate(options: Any) -> Check:

@@ -12,7 +12,7 @@ from qbench.scoring.extract import Committed
 from qbench.scoring.plain import plain
 from qbench.scoring.verdict import Unreadable
 
-MAX_PARTS = 500
+MAX_PARTS = 100
 
 NAME = re.compile(r" ?[A-Za-z](?:[A-Za-z']{0,9}|\d{1,3}|_\{?\w{1,5}\}?)(?:\([^()]{1,10}\))? ?(?:=|∈|:) ?")
 CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "<": ">"}
@@ -99,6 +99,8 @@ def rows(text: str, brackets: str) -> list[list[str]]:
     """
     text = TRANSPOSED.sub("", text.strip())
     if environment := ENVIRONMENT.fullmatch(text):
+        if environment[1].count("&") + environment[1].count(";") > MAX_PARTS:
+            raise Unreadable("refused by parser: too many parts")
         return [[cell.strip() for cell in row.split("&")] for row in environment[1].split(";")]
     content = inside(text, brackets)
     if content is None:

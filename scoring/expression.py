@@ -31,6 +31,7 @@ FIELDS = ("variables", "lhs", "plus_c")
 DIGITS = 60  # of working precision
 MATCHING = 30  # digits that must agree
 LOST = 25  # digits that cancellation may cost before a point says nothing
+MAX_SIDES = 5  # of an equation
 POINTS = 8
 ENOUGH_POINTS = 3  # with a value on both sides
 SEED = 1979
@@ -97,8 +98,8 @@ def parse(found: Committed, spec: Spec) -> list[Node]:
     if found.marked and (lead := LEAD_IN.match(text)):
         text = text[lead.end() :]
     sides = [side for side in text.split("=") if side.strip() and _squeezed(side) not in spec.lhs]
-    if not sides:
-        raise Unreadable("no expression")
+    if not 1 <= len(sides) <= MAX_SIDES:
+        raise Unreadable("no expression" if not sides else "too many expressions")
     return [grammar.parse(side, (*spec.variables, *spec.constants)) for side in sides]
 
 
@@ -140,7 +141,7 @@ def value_at(tree: Node, values: Mapping[str, Fraction]) -> Fraction | None:
     )
     if evaluation is None or evaluation.value.imag:
         return None
-    return Fraction(int(context.nint(evaluation.value * 10**50)), 10**50)
+    return Fraction(int(context.nint(evaluation.value.real * 10**50)), 10**50)
 
 
 # ---------------------------------------------------------------- equality at random points
@@ -171,44 +172,39 @@ def _value(tree: Node, point: Point) -> Evaluation | None:
 
 
 def _equal(tree: Node, spec: Spec) -> bool:
-    compared = 0
-    for point, reference in spec.references:
-        here = _value(tree, point)
-        if here is None or reference is None or not _says_something(here, reference):
-            continue
-        if here.real != reference.real and not spec.imaginary:
-            return False
-        if abs(here.value - reference.value) > _allowed(reference.value, spec.tolerance):
-            return False
-        compared += 1
-    return compared >= min(ENOUGH_POINTS, len(spec.references))
+    return _shift(tree, spec, expected=0) is not None
 
 
 def _equal_up_to_constant(tree: Node, spec: Spec) -> bool:
-    """Whether the difference to the target is the same at every point, for each of two values of the constant."""
-    depends_on_constant = bool(grammar.names(tree) & set(spec.constants))
-    shifts = []
-    for constant_value in (0, 1) if depends_on_constant else (0,):
-        differences = []
-        for point, reference in spec.references:
-            here = _value(tree, {**dict.fromkeys(spec.constants, _calculator().context.mpf(constant_value)), **point})
-            if here is None or reference is None or not _says_something(here, reference):
-                continue
-            if here.real != reference.real and not spec.imaginary:
-                return False
-            differences.append(here.value - reference.value)
-        if len(differences) < min(ENOUGH_POINTS, len(spec.references)):
-            return False
-        allowed = _allowed(differences[0], spec.tolerance)
-        if any(abs(difference - differences[0]) > allowed for difference in differences):
-            return False
-        shifts.append(differences[0])
-    return len(shifts) == 1 or shifts[0] != shifts[1]
+    """Whether the difference to the target is one constant, and another one for another value of C."""
+    shift = _shift(tree, spec)
+    if shift is None or grammar.names(tree).isdisjoint(spec.constants):
+        return shift is not None
+    other = _shift(tree, spec, constant_value=1)
+    return other is not None and other != shift
+
+
+def _shift(tree: Node, spec: Spec, *, constant_value: int = 0, expected: Any = None) -> Any:
+    """The difference to the target if it is the same (or as expected) at every point that says something, else ``None``."""
+    constants = dict.fromkeys(spec.constants, _calculator().context.mpf(constant_value))
+    shift, compared = expected, 0
+    for point, reference in spec.references:
+        here = _value(tree, constants | point)
+        if here is None or reference is None or not _says_something(here, reference):
+            continue
+        if here.real != reference.real and not spec.imaginary:
+            return None
+        difference = here.value - reference.value
+        shift = difference if shift is None else shift
+        if abs(difference - shift) > _allowed(reference.value, spec.tolerance):
+            return None
+        compared += 1
+    return shift if compared >= min(ENOUGH_POINTS, len(spec.references)) else None
 
 
 def _says_something(here: Evaluation, reference: Evaluation) -> bool:
     """Whether cancellation has left enough digits at this point."""
-    return bool(max(here.scale, reference.scale) < max(abs(here.value), abs(reference.value), 1) * 10**LOST)
+    return bool(max(here.scale, reference.scale) < max(abs(reference.value), 1) * 10**LOST)
 
 
 def _allowed(target: Any, tolerance: Tolerance) -> Any:

@@ -39,7 +39,8 @@ SENTENCE = re.compile(
 BETWEEN_BOXES = re.compile(r"[\s$,;.]{0,20}(?:or|and)?[\s$]{0,20}", re.IGNORECASE)
 
 FENCE = re.compile(r"\s*```[a-z]*\s*$")
-EMPHASIS = re.compile(r"(?<![^\s(])(\*{1,3}|`{1,3}|__)(?=[^\s*`])([^*`\n]{1,200}?)(?<=\S)\1(?![^\s).,;:!?])")
+EMPHASIS = re.compile(r"(?<![^\s(])(\*{1,3}|`{1,3}|__)(?=[^\s*`])([^*`\n]{1,100}?)(?<=\S)\1(?![^\s).,;:!?])")
+EMPHASIS_SIGNS = frozenset("*`_")
 TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 WRAPPERS = (
     ("$$", "$$"),
@@ -76,8 +77,7 @@ def committed(response: str, *, line_marker: bool = True) -> Committed:
     whole = len(text) <= MAX_TAIL
     text = visible(text[-MAX_TAIL:])
 
-    markers = [mark for mark in MARKER.finditer(text) if line_marker or mark.lastgroup != "line"]
-    if markers:
+    if markers := _last_markers(text, line_marker):
         return _behind(markers[-1], text, previous=markers[-2] if len(markers) > 1 else None)
     if sentences := list(SENTENCE.finditer(text)):
         return _found(_lines_behind(text, sentences[-1].end()), marked=True)
@@ -103,24 +103,34 @@ def undress(text: str) -> str:
     """Take off what surrounds an answer: emphasis, code ticks, quotes, math delimiters, the full stop."""
     for _ in range(6):  # **`$12$`** wears three layers; six are enough for anybody
         before = text
-        text = EMPHASIS.sub(r"\2", text.strip().strip("*`").rstrip("_ ,;:"))
+        text = text.strip().strip("*`").rstrip("_ ,;:")
+        if not EMPHASIS_SIGNS.isdisjoint(text):
+            text = EMPHASIS.sub(r"\2", text)
         if text.endswith((".", "。")) and not text.endswith(".."):
             text = text[:-1]
         for opening, closing in WRAPPERS:
-            inner = text[len(opening) : -len(closing)]
-            if (
-                text.startswith(opening)
-                and text.endswith(closing)
-                and inner
-                and opening not in inner
-                and closing not in inner
-            ):
-                text = inner
-        if command := TEXT_COMMAND.fullmatch(text):
+            if text.startswith(opening) and text.endswith(closing):
+                inner = text[len(opening) : -len(closing)]
+                if inner and opening not in inner and closing not in inner:
+                    text = inner
+        if text.startswith("\\") and (command := TEXT_COMMAND.fullmatch(text)):
             text = command[1]
         if text == before:
             break
     return text
+
+
+def _last_markers(text: str, line_marker: bool) -> list[re.Match[str]]:
+    """Find the markers of the last line that has any. Answers stand at the end, so that is where the search begins."""
+    end = len(text)
+    while end >= 0:
+        start = text.rfind("\n", 0, end) + 1
+        if start < end:
+            marks = [mark for mark in MARKER.finditer(text, start, end) if line_marker or mark.lastgroup != "line"]
+            if marks:
+                return marks
+        end = start - 1
+    return []
 
 
 def _behind(mark: re.Match[str], text: str, previous: re.Match[str] | None) -> Committed:

@@ -20,7 +20,8 @@ from qbench.scoring.tolerance import Tolerance, read_tolerance
 from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ()
-MAX_PIECES = 100
+MAX_LENGTH = 1_000  # characters
+MAX_RELATIONS = 60  # brackets, commas and inequality signs, which bound the pieces
 
 UNION = re.compile(r"∪|\bor\b|(?<=[\])\[(]) ?U ?(?=[\])\[(])")
 INTERSECTION = re.compile(r"∩|\band\b|&")
@@ -87,8 +88,8 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec | None = None) -> Pieces:
     """Return the disjoint pieces in order."""
     text = one_line(found)
-    if text.count("(") + text.count("[") + text.count("]") > 2 * MAX_PIECES:
-        raise Unreadable("refused by parser: too many pieces")
+    if len(text) > MAX_LENGTH or sum(map(text.count, "()[],;<>=")) > MAX_RELATIONS:
+        raise Unreadable("refused by parser: too long")
     return _union_of(text)
 
 

@@ -30,6 +30,9 @@ from qbench.scoring.tolerance import Tolerance, exact, read_tolerance
 from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ("units", "percent", "allow_percent")
+MAX_LENGTH = 1_500  # characters; a numeral has at most 1,000 digits
+MAX_SIDES = 10  # of an equation
+MAX_UNIT_WORDS = 5
 MAX_MATCHING_DIGITS = 15.0  # what a double holds; the scale of the graded damage ends there
 
 CURRENCIES = {
@@ -133,7 +136,9 @@ def parse(found: Committed, spec: Spec) -> list[Reading]:
     line = BECAUSE.sub("", numerals.slashed(plain(found.text or "")))
     if RELATION.search(line):
         raise Unreadable("a range, not a value")
-    sides = [side.strip() for side in re.split("=|≈", line) if side.strip()]
+    sides = [side.strip() for side in re.split("=|≈", line, maxsplit=MAX_SIDES) if side.strip()]
+    if len(line) > MAX_LENGTH:
+        raise Unreadable("refused by parser: too long")
     if not sides or (len(sides) > 1 and not found.marked):
         raise Unreadable("no number")
     readings = _side(sides[-1], spec, found.marked)
@@ -248,7 +253,7 @@ def _is_aside(text: str) -> bool:
 def _declared(tail: str, spec: Spec) -> tuple[Fraction | None, str]:
     """Split ``km in total`` into the worth of the longest declared unit and the rest."""
     words = tail.split(" ")
-    for n in range(len(words), 0, -1):
+    for n in range(min(len(words), MAX_UNIT_WORDS), 0, -1):
         factor = spec.factor(" ".join(words[:n]).rstrip(","))
         if factor is not None:
             return factor, "".join(f" {word}" for word in words[n:])

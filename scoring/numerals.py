@@ -13,15 +13,8 @@ from fractions import Fraction
 
 from qbench.scoring.verdict import Unreadable
 
-MAX_DIGITS = 1_000  # of one numeral; the longest target in the bank has about a hundred
+MAX_DIGITS = 1_000  # of one numeral; far more than any target, far less than Python's own limit for int()
 MAX_EXPONENT = 5_000  # of ten; keeps 1e999999999 from filling the memory
-
-INTEGER = r"""(?:
-      [1-9]\d{0,2} (?: (?:,\d{3})+ | (?:[ ]\d{3})+ | (?:'\d{3})+ | (?:_\d{3})+ | (?:\.\d{3}){2,}(?!\.) ) (?!\d)
-    | [1-9]\d? (?:,\d\d)+ ,\d{3} (?!\d)
-    | \d+
-)"""
-EXPONENT = 5_000  # of ten; keeps 1e999999999 from filling the memory
 
 INTEGER = r"""(?:
       [1-9]\d{0,2} (?: (?:,\d{3})+ | (?:[ ]\d{3})+ | (?:'\d{3})+ | (?:_\d{3})+ | (?:\.\d{3}){2,}(?!\.) ) (?!\d)

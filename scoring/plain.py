@@ -97,7 +97,8 @@ WITHOUT = re.compile(r"(ℝ|\\R|\\mathbb ?\{ ?R ?\}) *\\ *\\?(?=\{)")  # ℝ \ {
 TIE = re.compile(r"(?<=\w)~(?=\w)")
 SPACED = re.compile(r"\\[,;: ]")
 COMMAND = re.compile(r"\\([A-Za-z]+)")
-MATH = re.compile(r"(?<!\\)\$\$?([^$]*?)(?<!\\)\$\$?")
+MATH = re.compile(r"\$\$?([^$]*)\$\$?")
+DOLLAR = "\ue000"  # a private sign in place of \$ while math mode is taken off
 BLANK = re.compile(r"[ \t\r\f\v]+")
 
 
@@ -112,7 +113,10 @@ def plain(text: str) -> str:
         text = RAISED.sub(lambda run: "^{" + run[0].translate(SUPERSCRIPTS) + "}", text)
         text = LOWERED.sub(lambda run: "_" + run[0].translate(SUBSCRIPTS), text)
         text = VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0]).replace('⁄', '/')} ", text)
-        text = unicodedata.normalize("NFKC", text.translate(SYMBOLS))
+        longest = 2 * len(text) + 100
+        text = unicodedata.normalize("NFKC", text.translate(SYMBOLS))[
+            :longest
+        ]  # one Arabic ligature becomes 18 letters
         text = FOREIGN_DIGIT.sub(_ascii_digit, text)
     if "\\" in text or "$" in text or "{,}" in text:
         text = _without_latex(text)
@@ -128,7 +132,7 @@ def _ascii_digit(sign: re.Match[str]) -> str:
 def _without_latex(text: str) -> str:
     text = WITHOUT.sub(r"\1∖", text)
     text = LINE_BREAK.sub(";", text).replace(r"\\", "\\")  # what is left of \\ is a command escaped twice
-    text = MATH.sub(r" \1 ", text).replace(r"\$", "$")
+    text = MATH.sub(r" \1 ", text.replace(r"\$", DOLLAR)).replace(DOLLAR, "$")
     text = text.replace("{,}", ",").replace(r"\!", "")
     text = FIELD.sub("ℝ", text)
     for _ in range(3):  # \text{\textbf{km}}: the innermost first, and nobody nests deeper

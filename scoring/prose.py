@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import cached_property
 
-MAX_TEXT = 20_000  # characters of a response that are looked at; the longest prompt asks for a tenth of that
+MAX_TEXT = 10_000  # characters of a response that are looked at; about 1,700 words
 
 WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n\s*")
@@ -51,12 +51,11 @@ class Prose:
 def _sentences(line: str) -> list[str]:
     found, start = [], 0
     for end in SENTENCE_END.finditer(line):
-        if ABBREVIATION.search(line[max(start, end.end() - 10) : end.end()]):
-            continue
-        found.append(line[start : end.end()].strip())
-        start = end.end()
-    found.append(line[start:].strip())
-    return [sentence for sentence in found if WORD.search(sentence)]
+        if not ABBREVIATION.search(line[max(start, end.end() - 10) : end.end()]):
+            found.append(line[start : end.end()])
+            start = end.end()
+    found.append(line[start:])
+    return [sentence.strip() for sentence in found if WORD.search(sentence)]
 
 
 def fold(text: str) -> str:

@@ -14,9 +14,9 @@ import mpmath
 
 from qbench.scoring.grammar import Call, Name, Node, Number
 
-MAX_BITS = 4_000  # magnitude of any intermediate value: |log2|; 9^9^9 is refused before it is computed
+MAX_BITS = 2_000  # magnitude of any intermediate value: |log2|; 9^9^9 is refused before it is computed
 MAX_RATIONAL_EXPONENT = 1_000
-MAX_FACTORIAL = 500
+MAX_FACTORIAL = 170
 
 
 AS_IN_MPMATH = str.split(
