@@ -14,7 +14,12 @@ ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 COMMANDS = {
     "demo": ["qbench sweep --items 3 --run runs/demo"],
-    "measured": ["python benchmarks/startup.py", "python benchmarks/sweep.py", "python benchmarks/scoring.py", "python benchmarks/coverage.py"],
+    "measured": [
+        "python benchmarks/startup.py",
+        "python benchmarks/sweep.py",
+        "python benchmarks/scoring.py",
+        "python benchmarks/coverage.py",
+    ],
 }
 
 
@@ -33,8 +38,9 @@ def main() -> None:
     text = readme.read_text(encoding="utf-8")
     for name in sys.argv[1:] or COMMANDS:
         blocks = "\n".join(f"```console\n$ {command}\n{output(command)}\n```\n" for command in COMMANDS[name])
-        pattern = re.compile(rf"(<!-- {name}: .*?-->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, blocks=blocks: match[1] + blocks + match[2], text)
+        begin, end = re.search(rf"<!-- {name}: .*?-->\n", text), text.index(f"<!-- /{name} -->")
+        assert begin, f"README.md has no block {name}"
+        text = text[: begin.end()] + blocks + text[end:]
     readme.write_text(text, encoding="utf-8")
 
 

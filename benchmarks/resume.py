@@ -1,6 +1,6 @@
 """Kill a sweep with SIGKILL at random moments, continue it, and compare every sample file with an undisturbed sweep.
 
-    python benchmarks/resume.py [--kills 10] [--seed 0]
+python benchmarks/resume.py [--kills 10] [--seed 0]
 """
 
 import argparse
@@ -33,16 +33,23 @@ def main() -> None:
         whole = time.perf_counter() - started
         for number in range(options.kills):
             # Start-up takes part of the time; a kill there is as good a moment as any other.
-            process = subprocess.Popen([*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(
+                [*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
             time.sleep(moments.uniform(0, whole))
             still_running = process.poll() is None
             if still_running:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            print(f"kill {number + 1:>2}: {'killed' if still_running else 'was finished'}, {len(sample_files(killed))} cells on disk", flush=True)
+            print(
+                f"kill {number + 1:>2}: {'killed' if still_running else 'was finished'}, {len(sample_files(killed))} cells on disk",
+                flush=True,
+            )
         subprocess.run([*command, str(killed)], check=True, capture_output=True)
         same = sample_files(killed) == sample_files(undisturbed)
-        print(f"{len(sample_files(undisturbed))} sample files, {'all identical' if same else 'DIFFERENT'} to an undisturbed sweep")
+        print(
+            f"{len(sample_files(undisturbed))} sample files, {'all identical' if same else 'DIFFERENT'} to an undisturbed sweep"
+        )
         sys.exit(not same)
 
 

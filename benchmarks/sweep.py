@@ -29,7 +29,9 @@ class Process:
 def measure(command: list[str]) -> Process:
     """Run a command to its end; its wall-clock time and peak resident memory."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "TQDM_DISABLE": "1"})
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "TQDM_DISABLE": "1"}
+    )
     assert process.stderr is not None
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -47,7 +49,17 @@ def main() -> None:
     options = parser.parse_args()
     qbench = [sys.executable, "-m", "qbench"]
     with tempfile.TemporaryDirectory() as folder:
-        sweep_command = [*qbench, "sweep", "--tasks", options.tasks, "--items", str(options.items), "--batch-size", str(options.batch_size), "--no-noise-floor"]
+        sweep_command = [
+            *qbench,
+            "sweep",
+            "--tasks",
+            options.tasks,
+            "--items",
+            str(options.items),
+            "--batch-size",
+            str(options.batch_size),
+            "--no-noise-floor",
+        ]
         sweep_command += ["--model", options.model] if options.model else []
         ours = measure([*sweep_command, "--run", f"{folder}/sweep"])
         fp16_alone = measure([*sweep_command, "--run", f"{folder}/fp16", "--levels", "fp16"])
@@ -56,7 +68,17 @@ def main() -> None:
         theirs, n_items, n_equal, n_same_score = [], 0, 0, 0
         for level in DEFAULT_LEVELS:
             output = Path(folder) / "lm_eval" / level
-            command = [*qbench, "lm-eval", "run", "--model", "qbench", "--model_args", f"{model_args}level={level}", "--tasks", options.tasks]
+            command = [
+                *qbench,
+                "lm-eval",
+                "run",
+                "--model",
+                "qbench",
+                "--model_args",
+                f"{model_args}level={level}",
+                "--tasks",
+                options.tasks,
+            ]
             command += ["--batch_size", str(options.batch_size), "--metadata", json.dumps({"qb_items": options.items})]
             theirs.append(measure([*command, "--log_samples", "--output_path", str(output)]))
             run = sweep.run(level)
@@ -75,7 +97,9 @@ def main() -> None:
     print(f"seven runs of lm_eval   {total:7.1f} s")
     print(f"one sweep               {ours.seconds:7.1f} s   {total / ours.seconds:.1f} times faster")
     print(f"same score              {n_same_score} of {n_items} items, identical response {n_equal}")
-    print(f"peak memory             {ours.peak_bytes / 2**20:.0f} MiB, {ours.peak_bytes / fp16_alone.peak_bytes:.2f} times that of fp16 alone")
+    print(
+        f"peak memory             {ours.peak_bytes / 2**20:.0f} MiB, {ours.peak_bytes / fp16_alone.peak_bytes:.2f} times that of fp16 alone"
+    )
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def _leaf(task: str, category: str, subcategory: str, version: str, entries: Any
     templates = tuple(Template.from_yaml(entry) for entry in entries)
     names = [template.id for template in templates]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise TemplateError(f"{task} has more than one template with the id {', '.join(repeated)}; ids name the random stream.")
+        raise TemplateError(
+            f"{task} has more than one template with the id {', '.join(repeated)}; ids name the random stream."
+        )
     return Leaf(task, category, subcategory, version, templates, path)
 
 
@@ -133,15 +135,19 @@ def read_leaf(path: Path) -> Leaf:
         BankError: a syntax error, or no ``dataset_kwargs`` with category, subcategory and templates.
     """
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)  # noqa: S506 - a SafeLoader
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = str(getattr(error, "problem_mark", "")).strip()
-        raise BankError(f"{path} is not valid YAML ({getattr(error, 'problem', error)}{' ' + where if where else ''}).") from None
+        raise BankError(
+            f"{path} is not valid YAML ({getattr(error, 'problem', error)}{' ' + where if where else ''})."
+        ) from None
     kwargs = config.get("dataset_kwargs") if isinstance(config, dict) else None
     if not isinstance(kwargs, dict) or not {"category", "subcategory", "templates"} <= kwargs.keys():
         raise BankError(f"{path} declares no leaf: dataset_kwargs needs category, subcategory and templates.")
     version = str((config.get("metadata") or {}).get("version", "1.0"))
-    return _leaf(config.get("task", path.stem), kwargs["category"], kwargs["subcategory"], version, kwargs["templates"], path)
+    return _leaf(
+        config.get("task", path.stem), kwargs["category"], kwargs["subcategory"], version, kwargs["templates"], path
+    )
 
 
 def leaves(folder: Path | None = None) -> list[Leaf]:

@@ -68,7 +68,13 @@ def decode(
         drafted = [index for index, draft in enumerate(drafts) if draft]
         lengths = {index: len(prompts[index]) + len(drafts[index] or ()) for index in drafted}
         for batch in _batches(drafted, lengths, batch_size):
-            _verify(model, [prompts[i] for i in batch], [(drafts[i] or [])[: limits.max_new_tokens] for i in batch], limits, [results[i] for i in batch])
+            _verify(
+                model,
+                [prompts[i] for i in batch],
+                [(drafts[i] or [])[: limits.max_new_tokens] for i in batch],
+                limits,
+                [results[i] for i in batch],
+            )
             progress(sum(_is_finished(results[i], limits) for i in batch))
     open_ones = [index for index, result in enumerate(results) if not _is_finished(result, limits)]
     lengths = {index: len(prompts[index]) + len(results[index].tokens) for index in open_ones}
@@ -107,7 +113,11 @@ def _left_padded(sequences: Sequence[list[int]], device: torch.device) -> dict[s
 
 
 def _verify(
-    model: torch.nn.Module, prompts: Sequence[list[int]], drafts: Sequence[list[int]], limits: Limits, results: Sequence[Decoded]
+    model: torch.nn.Module,
+    prompts: Sequence[list[int]],
+    drafts: Sequence[list[int]],
+    limits: Limits,
+    results: Sequence[Decoded],
 ) -> None:
     """Accept of each draft the longest prefix that the model would have written itself, and add its own next token."""
     longest = max(map(len, drafts))
@@ -128,7 +138,9 @@ def _verify(
 
 def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limits, results: Sequence[Decoded]) -> None:
     """Decode until every row is finished; rows that are finished leave the batch."""
-    inputs = _left_padded([prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], _device(model))
+    inputs = _left_padded(
+        [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], _device(model)
+    )
     rows = list(results)
     step = model(**inputs, use_cache=True, logits_to_keep=1)
     mask, positions = inputs["attention_mask"], inputs["position_ids"][:, -1:]

@@ -49,7 +49,7 @@ class Level:
     @property
     def distinct_values(self) -> int:
         """How many different values one weight can take within its group."""
-        return 2 ** (self.bits or FULL_PRECISION_BITS)
+        return 1 << (self.bits or FULL_PRECISION_BITS)
 
     def bits_per_weight(self, group_size: int | None = None) -> float:
         """Storage per weight, scales and zero points included."""
@@ -208,5 +208,7 @@ def _read_rule(entry: Any, path: Path) -> Rule:
 def _plain_level(name: Any, path: Path) -> Level:
     level = LEVELS.get(BASELINES.get(str(name), str(name)))
     if level is None:
-        raise MixError(f"The mix {path} names the level {name!r}.{did_you_mean(str(name), LEVELS)} Known are {', '.join(LEVELS)}.")
+        raise MixError(
+            f"The mix {path} names the level {name!r}.{did_you_mean(str(name), LEVELS)} Known are {', '.join(LEVELS)}."
+        )
     return level

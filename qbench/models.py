@@ -142,7 +142,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
 
     def _reload(self) -> None:
         if not self._loading:
-            raise LevelError("A model object can be brought to one level only; pass its folder or hub id to evaluate several.")
+            raise LevelError(
+                "A model object can be brought to one level only; pass its folder or hub id to evaluate several."
+            )
         device = next(self.model.parameters()).device
         self._model = None  # the old weights must be gone before the new ones come
         super()._create_model(*self._loading["args"], **self._loading["kwargs"])
@@ -179,7 +181,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         greedy = not options.get("do_sample") and options.get("num_beams", 1) == 1
         if not greedy or self.backend != "causal":
             return list(super().generate_until(list(requests), disable_tqdm=True))
-        stops = handle_stop_sequences(options.get("until"), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False))
+        stops = handle_stop_sequences(
+            options.get("until"), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        )
         limits = Limits(
             max_new_tokens=int(options["max_gen_toks"]),
             end_tokens=frozenset(self._end_tokens()),
@@ -234,9 +238,15 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
 
     # ------------------------------------------------------------ log-likelihoods
 
-    def _loglikelihood_tokens(self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any) -> list[tuple[float, bool]]:
+    def _loglikelihood_tokens(
+        self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any
+    ) -> list[tuple[float, bool]]:
         """Score continuations. A request that lm-eval would truncate is not asked, and gets NaN."""
-        fitting = [at for at, (_, context, continuation) in enumerate(requests) if len(context) + len(continuation) <= self.max_length + 1]
+        fitting = [
+            at
+            for at, (_, context, continuation) in enumerate(requests)
+            if len(context) + len(continuation) <= self.max_length + 1
+        ]
         scored = super()._loglikelihood_tokens([requests[at] for at in fitting], disable_tqdm=disable_tqdm, **kwargs)
         results = [(math.nan, False)] * len(requests)
         for at, result in zip(fitting, scored, strict=True):
@@ -244,7 +254,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         for (texts, context, continuation), (log_likelihood, _) in zip(requests, results, strict=True):
             if texts is not None and math.isnan(log_likelihood):
                 too_long = len(context) + len(continuation) > self.max_length + 1
-                self.notes[texts[0]] = self._too_long(len(context), len(continuation)) if too_long else Note(failed=NAN_LOGITS)
+                self.notes[texts[0]] = (
+                    self._too_long(len(context), len(continuation)) if too_long else Note(failed=NAN_LOGITS)
+                )
         return results
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
@@ -262,7 +274,12 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
                 "and lm_eval would count them as wrong. Try dtype=float32, or run qbench sweep, which records them as failed."
             )
         if reasons:
-            log.warning("%d of %d prompts are too long for this model and were left out (%s)", len(reasons), len(requests), reasons[0])
+            log.warning(
+                "%d of %d prompts are too long for this model and were left out (%s)",
+                len(reasons),
+                len(requests),
+                reasons[0],
+            )
 
 
 NAN_LOGITS = "NaN logits"

@@ -51,11 +51,15 @@ class Run:
         path = samples_path(self.dir, task)
         cell = self.info["cells"].get(task)
         if cell is None:
-            raise SamplesError(f"{self.dir} has no finished cell for {task}; run qbench sweep again, it continues where it stopped.")
+            raise SamplesError(
+                f"{self.dir} has no finished cell for {task}; run qbench sweep again, it continues where it stopped."
+            )
         try:
             content = path.read_bytes()
         except OSError:
-            raise SamplesError(f"{path} is missing though run.json names it; delete that cell's entry and run qbench sweep again.") from None
+            raise SamplesError(
+                f"{path} is missing though run.json names it; delete that cell's entry and run qbench sweep again."
+            ) from None
         if hashlib.sha256(content).hexdigest() != cell["sha256"]:
             n_lines = content.count(b"\n")
             raise SamplesError(
@@ -101,7 +105,9 @@ def read_sweep(path: Path) -> Sweep:
         RunError: no sweep there, or one of another schema.
     """
     if not (path / SWEEP_FILE).is_file():
-        raise RunError(f"{path} is no sweep: it has no {SWEEP_FILE}. Give the folder that qbench sweep wrote (runs/NAME).")
+        raise RunError(
+            f"{path} is no sweep: it has no {SWEEP_FILE}. Give the folder that qbench sweep wrote (runs/NAME)."
+        )
     return Sweep(path, _read_json(path / SWEEP_FILE))
 
 
@@ -121,10 +127,13 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be read as a qbench file ({error}). Delete the folder and run qbench sweep again.") from None
+        raise RunError(
+            f"{path} cannot be read as a qbench file ({error}). Delete the folder and run qbench sweep again."
+        ) from None
     if version != SCHEMA_VERSION:
         raise RunError(
-            f"{path} has schema version {version}, and this qbench reads version {SCHEMA_VERSION}. Use the qbench that wrote it, or sweep again."
+            f"{path} has schema version {version}, and this qbench reads version {SCHEMA_VERSION}. "
+            "Use the qbench that wrote it, or sweep again."
         )
     return dict(content)
 
@@ -134,7 +143,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def write_samples(run_dir: Path, task: str, samples: Iterable[Sample]) -> dict[str, Any]:
     """Write the samples of one cell, atomically, and return what run.json says of it: n_items, n_failed and sha256."""
-    lines = [json.dumps(_finite(sample), ensure_ascii=False, sort_keys=True, allow_nan=False, default=str) for sample in samples]
+    lines = [
+        json.dumps(_finite(sample), ensure_ascii=False, sort_keys=True, allow_nan=False, default=str)
+        for sample in samples
+    ]
     content = "".join(line + "\n" for line in lines).encode()
     write_atomically(samples_path(run_dir, task), content)
     return {"n_items": len(lines), "sha256": hashlib.sha256(content).hexdigest()}
@@ -165,7 +177,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
-            raise RunError(f"The disk is full: {path} was not written. Everything finished before is kept; free some space and run the same command again.") from None
+            raise RunError(
+                f"The disk is full: {path} was not written. Everything finished before is kept; "
+                "free some space and run the same command again."
+            ) from None
         raise RunError(f"{path} cannot be written ({error.strerror}). Choose another folder with --run.") from None
 
 

@@ -187,12 +187,18 @@ def find_tasks(
     for pattern in patterns:
         matched = manager.match_tasks([pattern])
         if not matched:
-            raise BankError(f"No task is named {pattern!r}.{did_you_mean(pattern, manager.all_tasks)} See qbench bank list, or lm_eval ls tasks.")
+            raise BankError(
+                f"No task is named {pattern!r}.{did_you_mean(pattern, manager.all_tasks)} See qbench bank list, or lm_eval ls tasks."
+            )
         leaves = [name for name in matched if name in manager.all_subtasks]
         names |= dict.fromkeys(leaves or matched)
     order = {category: position for position, category in enumerate(bank.CATEGORIES)}
     ours = [name for name in names if name.startswith("qbench_")]
-    ours.sort(key=lambda name: next((place for category, place in order.items() if name.startswith(f"qbench_{category}_")), len(order)))
+    ours.sort(
+        key=lambda name: next(
+            (place for category, place in order.items() if name.startswith(f"qbench_{category}_")), len(order)
+        )
+    )
     return manager, [*ours, *(name for name in names if name not in ours)]
 
 
@@ -203,7 +209,9 @@ def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
         for path in sorted(Path(folder).rglob("*.yaml")):
             if path.resolve() not in indexed and path.parent.name != "facts" and path.stem != "release":
                 bank.read_leaf(path)  # says what is wrong with the file, where that is known
-                raise BankError(f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include.")
+                raise BankError(
+                    f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include."
+                )
 
 
 def _load_tasks(manager: TaskManager, names: list[str], plan: Plan) -> dict[str, Any]:
@@ -269,12 +277,20 @@ def _run_level(
             level_dir / records.RUN_FILE,
             {
                 "level": {"name": folder, **_describe(lm.level)},
-                "model": {"name": plan.model, "sha256": plan.model_sha256, "n_parameters": proof.n_parameters, "dtype": str(lm.model.dtype)},
+                "model": {
+                    "name": plan.model,
+                    "sha256": plan.model_sha256,
+                    "n_parameters": proof.n_parameters,
+                    "dtype": str(lm.model.dtype),
+                },
                 "bank": plan.bank,
                 "seeds": {"items": plan.seed, "fewshot": plan.seed},
                 "batch_size": lm.batch_size_per_gpu,
                 "draft_from": draft_dir.name if draft_dir else None,
-                "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+                "versions": {
+                    "python": platform.python_version(),
+                    **{library: version(library) for library in LIBRARIES},
+                },
                 "git_commit": _git_commit(),
                 "hardware": _hardware(),
                 "timing_seconds": {**seconds, "evaluate": round(sum(cell["seconds"] for cell in cells.values()), 3)},
@@ -313,7 +329,8 @@ def _as_written(sample: Sample, notes: Mapping[str, Note]) -> Sample:
     return {
         **sample,
         "arguments": {
-            f"gen_args_{i}": {f"arg_{j}": argument for j, argument in enumerate(arguments)} for i, arguments in enumerate(sample["arguments"])
+            f"gen_args_{i}": {f"arg_{j}": argument for j, argument in enumerate(arguments)}
+            for i, arguments in enumerate(sample["arguments"])
         },
         "resps": sanitize_list(sample["resps"]),
         "filtered_resps": sanitize_list(sample["filtered_resps"]),
@@ -355,7 +372,13 @@ def _share_accepted(lm: QBenchLM) -> float | None:
 def _describe(level: levels.Level | levels.Mix) -> dict[str, Any]:
     if isinstance(level, levels.Mix):
         return {"kind": "mix", "default": level.default.name, "rules": [str(rule) for rule in level.rules]}
-    return {"kind": "level", "engine": level.engine, "bits": level.bits, "group_size": level.group_size, "symmetric": level.symmetric}
+    return {
+        "kind": "level",
+        "engine": level.engine,
+        "bits": level.bits,
+        "group_size": level.group_size,
+        "symmetric": level.symmetric,
+    }
 
 
 def _git_commit() -> str | None:

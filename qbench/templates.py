@@ -178,7 +178,9 @@ def draw(
             continue
         for attempt in range(MAX_ATTEMPTS):
             rng = stream(seed, template.id, split, index, attempt)
-            values = _draw_values(source, rng, difficulty, fixed=template.document.get("values") if is_document else None)
+            values = _draw_values(
+                source, rng, difficulty, fixed=template.document.get("values") if is_document else None
+            )
             if values is None:
                 continue
             variants = [(name, source.with_fields(fields)) for name, fields in source.twins.items()] or [("", source)]
@@ -217,9 +219,7 @@ def draw(
     return draws
 
 
-def _draw_values(
-    template: Template, rng: np.random.Generator, difficulty: int, fixed: Values | None
-) -> Values | None:
+def _draw_values(template: Template, rng: np.random.Generator, difficulty: int, fixed: Values | None) -> Values | None:
     """Draw the variables in the order they are written, or return None when a condition is not met."""
     values: Values = {"difficulty": difficulty}
     if fixed is not None:
@@ -250,7 +250,9 @@ def _generator(name: str) -> Callable[..., Values]:
     try:
         generator: Callable[..., Values] = vars(import_module(f"qbench.generators.{file}"))["GENERATORS"][function]
     except (ImportError, KeyError):
-        raise TemplateError(f"qbench.generators has no {name!r}; name it file.function, as in puzzles.ordering.") from None
+        raise TemplateError(
+            f"qbench.generators has no {name!r}; name it file.function, as in puzzles.ordering."
+        ) from None
     return generator
 
 
@@ -300,9 +302,7 @@ DEFAULT_FORMS = {
 }
 
 
-def _choices(
-    template: Template, target: str, values: Values, rng: np.random.Generator
-) -> tuple[list[str], int]:
+def _choices(template: Template, target: str, values: Values, rng: np.random.Generator) -> tuple[list[str], int]:
     """Put the target at a random place among the distractors."""
     if isinstance(template.distractors, str):
         wrong = [str(_plain(choice)) for choice in evaluate(template.distractors, values)]
@@ -324,7 +324,7 @@ def _draw_variable(spec: Any, rng: np.random.Generator, difficulty: int, values:
     kind = next((key for key in spec if key in VARIABLES), None)
     if kind is None:
         raise TemplateError(f"{dict(spec)} names none of {', '.join(VARIABLES)}.")
-    return VARIABLES[kind](spec, rng, difficulty, values)
+    return VARIABLES[kind](dict(spec), rng, difficulty, values)
 
 
 def _at(level_or_levels: Any, difficulty: int, *, nested: bool) -> Any:
@@ -429,7 +429,9 @@ def table(name: str) -> list[dict[str, str]]:
 @functools.cache
 def words(name: str) -> list[str]:
     """Return a word list of tasks/facts/words.yaml."""
-    lists: dict[str, list[str]] = yaml.safe_load((files("qbench.tasks") / "facts" / "words.yaml").read_text(encoding="utf-8"))
+    lists: dict[str, list[str]] = yaml.safe_load(
+        (files("qbench.tasks") / "facts" / "words.yaml").read_text(encoding="utf-8")
+    )
     if name not in lists:
         raise TemplateError(f"there is no word list {name!r}.{did_you_mean(name, lists)}")
     return lists[name]
@@ -482,7 +484,9 @@ def show(value: Any, spec: Mapping[str, Any]) -> tuple[str, Any]:
     if isinstance(value, bool | sympy.logic.boolalg.BooleanAtom):
         return ("Yes" if value else "No"), bool(value)
     if isinstance(value, list):
-        parts = [show(element, {**spec, "type": "vector" if isinstance(element, list) else "number"}) for element in value]
+        parts = [
+            show(element, {**spec, "type": "vector" if isinstance(element, list) else "number"}) for element in value
+        ]
         opening, closing = {"set": "{}", "trace": ("", "")}.get(spec.get("type", ""), "[]")
         return opening + ", ".join(text for text, _ in parts) + closing, [target for _, target in parts]
     if isinstance(value, str):
@@ -498,7 +502,9 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
     if not getattr(number, "is_number", False) or not number.is_real or number.is_infinite:
         raise TemplateError(f"the answer {number} is not a real number.")
     rational = number if number.is_Rational else sympy.Rational(str(sympy.N(number, EXACT_DIGITS)))
-    target = str(rational) if number.is_Rational and rational.q < 10**EXACT_DIGITS else str(sympy.N(number, EXACT_DIGITS))
+    target = (
+        str(rational) if number.is_Rational and rational.q < 10**EXACT_DIGITS else str(sympy.N(number, EXACT_DIGITS))
+    )
     tolerance = spec.get("tolerance", {"mode": "exact"})
     match tolerance.get("mode"):
         case "decimals":
@@ -566,7 +572,11 @@ def _compile(text: str) -> jinja2.Template:
 @functools.cache
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False, finalize=_written
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        finalize=_written,
     )
     environment.filters |= {"commas": _commas, "counted": _counted, "listed": _listed, "ordinal": _ordinal}
     return environment

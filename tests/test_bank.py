@@ -74,7 +74,10 @@ def test_questions_read_well(task: str, items: dict[str, list[Item]]) -> None:
     for item in items[task]:
         assert item.question == item.question.strip()
         for text in (item.question, item.form, item.solution, item.reference):
-            flaw = re.search(r"(?<=\S) {2,}(?=\S)|\{\{|\bNone\b|(?<![\d.,/])\b1 (?!less|pass|minus|is|as|has|was)[a-z]+s\b| [,.;](?=\s|$)", text)
+            flaw = re.search(
+                r"(?<=\S) {2,}(?=\S)|\{\{|\bNone\b|(?<![\d.,/])\b1 (?!less|pass|minus|is|as|has|was)[a-z]+s\b| [,.;](?=\s|$)",
+                text,
+            )
             assert flaw is None, f"{item.id}: {text[max(0, flaw.start() - 40) : flaw.end() + 40]!r}"
 
 
@@ -106,7 +109,9 @@ def test_items_do_not_depend_on_the_hash_seed(items: dict[str, list[Item]]) -> N
     command = "from qbench.bank import *; print(digest(default_items()))"
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        printed = subprocess.run([sys.executable, "-c", command], env=environment, check=True, capture_output=True, text=True).stdout
+        printed = subprocess.run(
+            [sys.executable, "-c", command], env=environment, check=True, capture_output=True, text=True
+        ).stdout
         assert printed.strip() == digest(item for drawn in items.values() for item in drawn)
 
 

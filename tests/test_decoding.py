@@ -14,7 +14,8 @@ MAX_NEW = 24
 
 @pytest.fixture(scope="module")
 def model(random_llama: Path) -> torch.nn.Module:
-    return AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
+    loaded: torch.nn.Module = AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +44,18 @@ def reference(model: torch.nn.Module, prompts: list[list[int]]) -> list[list[int
     return responses
 
 
-def test_plain_decoding_is_greedy_search(model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]) -> None:
+def test_plain_decoding_is_greedy_search(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
     decoded = decode(model, prompts, limits(), batch_size=8)
     assert [result.tokens for result in decoded] == reference
     assert not any(result.stopped for result in decoded)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 10, MAX_NEW])
-def test_a_draft_changes_nothing_but_the_work(model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]], kept: int) -> None:
+def test_a_draft_changes_nothing_but_the_work(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]], kept: int
+) -> None:
     # Drafts that agree for `kept` tokens and then go wrong.
     drafts = [response[:kept] + [(token + 1) % 257 for token in response[kept:]] for response in reference]
     decoded = decode(model, prompts, limits(), batch_size=8, drafts=drafts)
@@ -58,7 +63,9 @@ def test_a_draft_changes_nothing_but_the_work(model: torch.nn.Module, prompts: l
     assert [result.accepted for result in decoded] == [kept] * len(prompts)
 
 
-def test_an_end_token_ends_the_response(model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]) -> None:
+def test_an_end_token_ends_the_response(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
     end = reference[0][5]
     expected = [response[: response.index(end)] if end in response else response for response in reference]
     for drafts in (None, expected):
@@ -67,7 +74,9 @@ def test_an_end_token_ends_the_response(model: torch.nn.Module, prompts: list[li
         assert [result.stopped for result in decoded] == [end in response for response in reference]
 
 
-def test_a_stop_string_ends_the_response_soon_after(model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]) -> None:
+def test_a_stop_string_ends_the_response_soon_after(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
     stop = tuple(reference[2][3:5])
     decoded = decode(model, prompts, limits(stop=stop), batch_size=8)
     assert decoded[2].stopped

@@ -54,7 +54,13 @@ def test_the_mix_of_document_000_follows_depth() -> None:
     assert isinstance(mix, Mix)
     names = [f"model.layers.{layer}.{part}" for layer in range(32) for part in ("self_attn.q_proj", "mlp.up_proj")]
     assigned = mix.assign(names)
-    bits = {layer: (assigned[f"model.layers.{layer}.self_attn.q_proj"].bits, assigned[f"model.layers.{layer}.mlp.up_proj"].bits) for layer in range(32)}
+    bits = {
+        layer: (
+            assigned[f"model.layers.{layer}.self_attn.q_proj"].bits,
+            assigned[f"model.layers.{layer}.mlp.up_proj"].bits,
+        )
+        for layer in range(32)
+    }
     assert {bits[layer] for layer in range(16)} == {(2, 2)}
     assert {bits[layer] for layer in range(16, 24)} == {(4, 2)}
     assert {bits[layer] for layer in range(24, 32)} == {(4, 4)}
@@ -67,7 +73,12 @@ def mix_file(tmp_path: Path, text: str) -> Path:
 
 
 def test_the_first_rule_that_matches_wins(tmp_path: Path) -> None:
-    mix = read_mix(mix_file(tmp_path, "default: q8\nrules: [{modules: '*q_proj', layers: 2-3, level: q2}, {modules: '*attn*', level: q4}]"))
+    mix = read_mix(
+        mix_file(
+            tmp_path,
+            "default: q8\nrules: [{modules: '*q_proj', layers: 2-3, level: q2}, {modules: '*attn*', level: q4}]",
+        )
+    )
     assigned = mix.assign(LLAMA_12)
     assert assigned["model.layers.2.self_attn.q_proj"].name == "q2"
     assert assigned["model.layers.4.self_attn.q_proj"].name == "q4"
@@ -92,7 +103,7 @@ def test_a_bad_mix_is_refused_in_one_sentence(tmp_path: Path, text: str, message
 
 
 def test_a_mix_that_is_not_there() -> None:
-    with pytest.raises(MixError, match="There is no mix file nowhere.yaml"):
+    with pytest.raises(MixError, match=r"There is no mix file nowhere\.yaml"):
         resolve("nowhere.yaml")
 
 

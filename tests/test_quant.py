@@ -19,7 +19,8 @@ LOWERED = [level for level in LEVELS.values() if not level.is_full_precision]
 
 @pytest.fixture
 def model(random_llama: Path) -> torch.nn.Module:
-    return AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
+    loaded: torch.nn.Module = AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
+    return loaded
 
 
 def grouped(weight: torch.Tensor, size: int) -> np.ndarray:
@@ -51,7 +52,9 @@ def test_no_weight_moves_further_than_one_step(level: Level) -> None:
 def test_the_logits_are_those_of_torchaos_own_model(random_llama: Path, level: Level) -> None:
     from torchao.quantization import IntxWeightOnlyConfig, MappingType, PerGroup, quantize_
 
-    def is_layer(module: torch.nn.Module, name: str) -> bool:  # the tied head would need the embedding's own configuration
+    def is_layer(
+        module: torch.nn.Module, name: str
+    ) -> bool:  # the tied head would need the embedding's own configuration
         return isinstance(module, torch.nn.Linear) and name != "lm_head"
 
     ours = AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
@@ -82,7 +85,9 @@ def test_a_level_is_undone_from_the_checkpoint(model: torch.nn.Module, random_ll
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     load = Checkpoint(str(random_llama)).__getitem__
     apply(model, LEVELS["q2"])
-    assert not torch.equal(before["model.layers.0.mlp.up_proj.weight"], model.get_parameter("model.layers.0.mlp.up_proj.weight"))
+    assert not torch.equal(
+        before["model.layers.0.mlp.up_proj.weight"], model.get_parameter("model.layers.0.mlp.up_proj.weight")
+    )
     apply(model, LEVELS["fp16"], load)
     for name, parameter in model.named_parameters():
         assert torch.equal(before[name], parameter), name
@@ -114,7 +119,11 @@ def test_gpt2_conv1d_is_quantized_along_its_inputs() -> None:
     gpt2 = GPT2LMHeadModel(GPT2Config(n_embd=64, n_layer=1, n_head=2, vocab_size=100, n_positions=64))
     original = gpt2.transformer.h[0].attn.c_attn.weight.detach().clone()
     proof = apply(gpt2, LEVELS["q4"])
-    assert {module.name for module in proof.modules} >= {"transformer.wte", "transformer.h.0.attn.c_attn", "transformer.h.0.mlp.c_fc"}
+    assert {module.name for module in proof.modules} >= {
+        "transformer.wte",
+        "transformer.h.0.attn.c_attn",
+        "transformer.h.0.mlp.c_fc",
+    }
     assert not any("wpe" in module.name for module in proof.modules)
     lowered = gpt2.transformer.h[0].attn.c_attn.weight.detach()
     assert torch.equal(lowered, quantize(original.T.contiguous(), LEVELS["q4"]).T)
@@ -122,7 +131,13 @@ def test_gpt2_conv1d_is_quantized_along_its_inputs() -> None:
 
 def test_fused_experts_are_refused_by_name() -> None:
     config = MixtralConfig(
-        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, num_local_experts=2
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        num_local_experts=2,
     )
     with pytest.raises(LevelError, match=r"fused weights.*experts"):
         apply(MixtralForCausalLM(config), LEVELS["q4"])

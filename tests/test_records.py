@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from qbench.errors import RunError, SamplesError
-from qbench.records import RUN_FILE, SWEEP_FILE, read_run, read_sweep, samples_path, write_json, write_samples
+from qbench.records import RUN_FILE, SWEEP_FILE, Sample, read_run, read_sweep, samples_path, write_json, write_samples
 
-SAMPLES = [{"doc_id": 0, "score": 1.0, "failed": None}, {"doc_id": 1, "score": float("nan"), "failed": "NaN logits"}]
+SAMPLES: list[Sample] = [
+    {"doc_id": 0, "score": 1.0, "failed": None},
+    {"doc_id": 1, "score": float("nan"), "failed": "NaN logits"},
+]
 
 
 @pytest.fixture

@@ -40,7 +40,9 @@ metric_list:
 @pytest.fixture(scope="module")
 def own_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own-tasks")
-    rows = [{"thing": thing, "colour": colour} for thing, colour in [("grass", 1), ("sky", 2), ("blood", 0), ("sea", 2)]]
+    rows = [
+        {"thing": thing, "colour": colour} for thing, colour in [("grass", 1), ("sky", 2), ("blood", 0), ("sea", 2)]
+    ]
     data = tmp_path_factory.mktemp("data") / "colours.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "colours.yaml").write_text(FOREIGN_TASK.format(data=data))
@@ -58,14 +60,17 @@ def sample_files(run: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def finished(random_llama: Path, own_tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    return run_sweep(random_llama, tmp_path_factory.mktemp("runs") / "finished", tasks=[LEAF, "colours"], include_path=[own_tasks])
+    return run_sweep(
+        random_llama, tmp_path_factory.mktemp("runs") / "finished", tasks=[LEAF, "colours"], include_path=[own_tasks]
+    )
 
 
 def test_every_level_answers_the_same_questions(finished: Sweep) -> None:
     assert finished.levels == LEVELS
     assert finished.noise_floor == "fp16-repeat"
     prompts = [
-        [sample["arguments"]["gen_args_0"]["arg_0"] for sample in finished.run(level).samples(LEAF)] for level in [*LEVELS, "fp16-repeat"]
+        [sample["arguments"]["gen_args_0"]["arg_0"] for sample in finished.run(level).samples(LEAF)]
+        for level in [*LEVELS, "fp16-repeat"]
     ]
     assert len(prompts[0]) >= 3
     assert all(asked == prompts[0] for asked in prompts)
@@ -89,7 +94,9 @@ def test_a_run_says_where_it_comes_from(finished: Sweep) -> None:
     assert info["versions"]["torch"] == torch.__version__
 
 
-def test_two_sweeps_write_the_same_samples(finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path) -> None:
+def test_two_sweeps_write_the_same_samples(
+    finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path
+) -> None:
     again = run_sweep(random_llama, tmp_path / "again", tasks=[LEAF, "colours"], include_path=[own_tasks])
     assert sample_files(again.dir) == sample_files(finished.dir)
 
@@ -99,11 +106,17 @@ def test_drafts_change_no_response(finished: Sweep, random_llama: Path, own_task
     assert sample_files(plain.dir) == sample_files(finished.dir)
 
 
-def test_a_killed_sweep_continues_to_the_same_end(finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path) -> None:
+def test_a_killed_sweep_continues_to_the_same_end(
+    finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path
+) -> None:
     """Killed with SIGKILL after one, then after three finished cells. benchmarks/resume.py does it at ten random moments."""
     run = tmp_path / "killed"
-    options = dict(run=run, tasks=[LEAF, "colours"], include_path=[own_tasks], levels=LEVELS, items=1, batch_size=4, progress=False)
-    script = f"from pathlib import PosixPath\nfrom qbench.sweep import sweep\nsweep({str(random_llama)!r}, **{options!r})"
+    options = dict(
+        run=run, tasks=[LEAF, "colours"], include_path=[own_tasks], levels=LEVELS, items=1, batch_size=4, progress=False
+    )
+    script = (
+        f"from pathlib import PosixPath\nfrom qbench.sweep import sweep\nsweep({str(random_llama)!r}, **{options!r})"
+    )
     for cells in (1, 3):
         process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
@@ -122,9 +135,16 @@ def test_lm_eval_gives_the_same_scores(finished: Sweep, random_llama: Path) -> N
     from qbench.models import QBenchLM
 
     manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata={"qb_items": 1})
-    results = simple_evaluate(model=QBenchLM(str(random_llama), level="q2", batch_size=4), tasks=[LEAF], task_manager=manager, bootstrap_iters=0)
+    results = simple_evaluate(
+        model=QBenchLM(str(random_llama), level="q2", batch_size=4),
+        tasks=[LEAF],
+        task_manager=manager,
+        bootstrap_iters=0,
+    )
     theirs = {sample["doc"]["id"]: (sample["score"], sample["resps"][0][0]) for sample in results["samples"][LEAF]}
-    ours = {sample["doc"]["id"]: (sample["score"], sample["resps"][0][0]) for sample in finished.run("q2").samples(LEAF)}
+    ours = {
+        sample["doc"]["id"]: (sample["score"], sample["resps"][0][0]) for sample in finished.run("q2").samples(LEAF)
+    }
     assert ours == theirs
 
 
@@ -142,7 +162,9 @@ def damaged_copy(model: Path, folder: Path, damage: str) -> Path:
 
 def test_nan_logits_are_recorded_as_failed_never_as_wrong(random_llama: Path, own_tasks: Path, tmp_path: Path) -> None:
     broken = damaged_copy(random_llama, tmp_path / "broken", "model.norm.weight")
-    result = run_sweep(broken, tmp_path / "run", tasks=[LEAF, "colours"], include_path=[own_tasks], levels=["fp16"], noise_floor=False)
+    result = run_sweep(
+        broken, tmp_path / "run", tasks=[LEAF, "colours"], include_path=[own_tasks], levels=["fp16"], noise_floor=False
+    )
     for task, metric in ((LEAF, "score"), ("colours", "acc")):
         for sample in result.run("fp16").samples(task):
             assert sample["failed"] == "NaN logits"
@@ -162,11 +184,15 @@ def test_nan_logits_end_a_plain_lm_eval_run_with_a_sentence(random_llama: Path, 
         simple_evaluate(model=QBenchLM(str(broken)), tasks=[LEAF], task_manager=manager, bootstrap_iters=0)
 
 
-def test_a_prompt_that_does_not_fit_is_not_applicable_and_never_cut(finished: Sweep, random_llama: Path, tmp_path: Path) -> None:
+def test_a_prompt_that_does_not_fit_is_not_applicable_and_never_cut(
+    finished: Sweep, random_llama: Path, tmp_path: Path
+) -> None:
     prompts = [sample["arguments"]["gen_args_0"]["arg_0"] for sample in finished.run("fp16").samples(LEAF)]
     lengths = [len(prompt.encode()) for prompt in prompts]  # the fixture's tokens are bytes
     window = 256 + sorted(lengths)[1]  # room for the answer behind the two shortest
-    result = run_sweep(random_llama, tmp_path / "run", model_args={"max_length": window}, levels=["fp16"], noise_floor=False)
+    result = run_sweep(
+        random_llama, tmp_path / "run", model_args={"max_length": window}, levels=["fp16"], noise_floor=False
+    )
     for sample, length in zip(result.run("fp16").samples(LEAF), lengths, strict=True):
         if length + 256 > window:
             assert sample["failed"].startswith(f"not applicable: a prompt of {length} tokens")
@@ -184,7 +210,9 @@ def test_a_cut_samples_file_is_noticed(random_llama: Path, tmp_path: Path) -> No
 
 
 def test_a_folder_with_another_plan_is_refused(finished: Sweep, random_llama: Path) -> None:
-    with pytest.raises(RunError, match=r"holds another sweep: it differs in tasks, items .*Give this one its own folder with --run"):
+    with pytest.raises(
+        RunError, match=r"holds another sweep: it differs in tasks, items .*Give this one its own folder with --run"
+    ):
         run_sweep(random_llama, finished.dir, items=2)
 
 
@@ -196,7 +224,9 @@ def test_a_folder_with_another_plan_is_refused(finished: Sweep, random_llama: Pa
         ({"tasks": ["qbench_numerical_aritmetic"]}, BankError, r"Did you mean qbench_numerical_arithmetic\?"),
     ],
 )
-def test_bad_names_fail_before_anything_is_loaded(random_llama: Path, tmp_path: Path, options: dict, error: type, message: str) -> None:  # type: ignore[type-arg]
+def test_bad_names_fail_before_anything_is_loaded(
+    random_llama: Path, tmp_path: Path, options: dict[str, object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         run_sweep(random_llama, tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
@@ -221,7 +251,11 @@ def test_an_undefined_variable_names_its_template(random_llama: Path, tmp_path: 
         dataset_kwargs:
           category: own
           subcategory: sums
-          templates: [{{id: sum, question: "What is 2 + {{{{ b }}}}?", answer: "4", scored_as: {{type: number, tolerance: {{mode: exact}}}}}}]
+          templates:
+            - id: sum
+              question: "What is 2 + {{{{ b }}}}?"
+              answer: "4"
+              scored_as: {{type: number, tolerance: {{mode: exact}}}}
         """
     )
     with pytest.raises(TemplateError, match=r"Template sum, item own_sums\.sum\.test\.0: 'b' is undefined"):

@@ -15,15 +15,27 @@ from qbench.templates import Item, Template, decimal_text, draw, render, show, s
 SUM: dict[str, Any] = {
     "id": "sum",
     "question": "What is {{ a }} + {{ b }}?",
-    "variables": {"a": {"integers": [[1, 9], [10, 99], [100, 999], [1000, 9999], [10000, 99999]]}, "b": {"integers": [1, 9]}},
+    "variables": {
+        "a": {"integers": [[1, 9], [10, 99], [100, 999], [1000, 9999], [10000, 99999]]},
+        "b": {"integers": [1, 9]},
+    },
     "answer": "a + b",
     "scored_as": {"type": "number", "tolerance": {"mode": "exact"}},
 }
 
 
-def items_of(entry: dict[str, Any], *, count: int = 10, split: str = "test", seed: int = 1, offset: int = 0) -> list[Item]:
+def items_of(
+    entry: dict[str, Any], *, count: int = 10, split: str = "test", seed: int = 1, offset: int = 0
+) -> list[Item]:
     drawn = draw(
-        Template.from_yaml(entry), category="cat", subcategory="sub", version="1.0", split=split, seed=seed, count=count, offset=offset
+        Template.from_yaml(entry),
+        category="cat",
+        subcategory="sub",
+        version="1.0",
+        split=split,
+        seed=seed,
+        count=count,
+        offset=offset,
     )
     return [item for pair in drawn for item in pair]
 

@@ -128,7 +128,10 @@ Clue = tuple[str, int, int]
 CLUES: dict[str, tuple[str, Callable[[Sequence[int], int, int], bool]]] = {
     "before": ("{0} finished before {1}.", lambda place, a, b: place[a] < place[b]),
     "right after": ("{0} finished right after {1}.", lambda place, a, b: place[a] == place[b] + 1),
-    "apart": ("{0} and {1} did not finish one right after the other.", lambda place, a, b: abs(place[a] - place[b]) > 1),
+    "apart": (
+        "{0} and {1} did not finish one right after the other.",
+        lambda place, a, b: abs(place[a] - place[b]) > 1,
+    ),
     "not place": ("{0} did not finish {1}.", lambda place, a, b: place[a] != b),
 }
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -163,7 +166,12 @@ def _sufficient(rng: np.random.Generator, place: tuple[int, ...]) -> list[Clue]:
     """Collect true clues in random order until one order is left, then drop every clue that was not needed after all."""
     n_people = len(place)
     everything = set(itertools.permutations(range(n_people)))
-    possible = [(kind, a, b) for kind in CLUES for a, b in itertools.product(range(n_people), repeat=2) if a != b or kind == "not place"]
+    possible = [
+        (kind, a, b)
+        for kind in CLUES
+        for a, b in itertools.product(range(n_people), repeat=2)
+        if a != b or kind == "not place"
+    ]
     true = [clue for clue in possible if _meets(place, clue)]
     kept: dict[Clue, set[tuple[int, ...]]] = {}  # with the orders that meet the clue
     left = everything
@@ -192,4 +200,8 @@ def _say_clue(clue: Clue, names: Sequence[str]) -> str:
     return CLUES[kind][0].format(names[a], PLACES[b] if kind == "not place" else names[b])
 
 
-GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {"syllogism": syllogism, "conditionals": conditionals, "ordering": ordering}
+GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {
+    "syllogism": syllogism,
+    "conditionals": conditionals,
+    "ordering": ordering,
+}

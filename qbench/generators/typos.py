@@ -55,7 +55,9 @@ def homophones(rng: np.random.Generator, difficulty: int, *, text: str) -> dict[
 def _some(rng: np.random.Generator, found: Sequence[re.Match[str]], share: float, text: str) -> list[re.Match[str]]:
     """Choose a share of the words, at least one, in the order in which they stand."""
     if not found:
-        raise TemplateError(f"no word of {text[:60]!r} may change; give the text words that the generator knows how to change.")
+        raise TemplateError(
+            f"no word of {text[:60]!r} may change; give the text words that the generator knows how to change."
+        )
     count = max(1, round(share * len(found)))
     return [found[int(position)] for position in sorted(rng.permutation(len(found))[:count])]
 

@@ -49,7 +49,9 @@ def quantize(weight: torch.Tensor, level: Level) -> torch.Tensor:
     if level.bits is None:
         return weight
     if not torch.isfinite(weight).all():
-        raise LevelError("A weight of this model is infinite or NaN; the checkpoint is damaged or was saved in too narrow a format.")
+        raise LevelError(
+            "A weight of this model is infinite or NaN; the checkpoint is damaged or was saved in too narrow a format."
+        )
     config = IntxWeightOnlyConfig(
         weight_dtype=getattr(torch, f"int{level.bits}"),
         granularity=PerGroup(group_size_for(level, weight.shape[1])),

@@ -55,7 +55,7 @@ def units(model: torch.nn.Module) -> list[Unit]:
             found[key] = Unit(first.name, first.weight, first.transposed, (*first.tied_to, name))
         else:
             transposed = isinstance(module, transformers.pytorch_utils.Conv1D)
-            found[key] = Unit(name, module.weight, transposed)
+            found[key] = Unit(name, module.get_parameter("weight"), transposed)
     fused = [name for name, parameter in model.named_parameters() if parameter.ndim >= 3 and id(parameter) not in found]
     if fused:
         raise LevelError(

@@ -40,11 +40,17 @@ class Checkpoint:
 
 
 def _files(pretrained: str, revision: str) -> list[Path]:
-    single = cached_file(pretrained, "model.safetensors", revision=revision, _raise_exceptions_for_missing_entries=False)
+    single = cached_file(
+        pretrained, "model.safetensors", revision=revision, _raise_exceptions_for_missing_entries=False
+    )
     if single:
         return [Path(single)]
-    index = cached_file(pretrained, "model.safetensors.index.json", revision=revision, _raise_exceptions_for_missing_entries=False)
+    index = cached_file(
+        pretrained, "model.safetensors.index.json", revision=revision, _raise_exceptions_for_missing_entries=False
+    )
     if not index:
-        raise ModelError(f"{pretrained} has no safetensors files, which levels are made from; convert it with save_pretrained.")
+        raise ModelError(
+            f"{pretrained} has no safetensors files, which levels are made from; convert it with save_pretrained."
+        )
     names = sorted(set(json.loads(Path(index).read_text())["weight_map"].values()))
     return [Path(str(cached_file(pretrained, name, revision=revision))) for name in names]

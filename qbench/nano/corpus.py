@@ -1,0 +1,121 @@
+"""What the reference model is trained on: the bank's own templates, drawn from the training stream, and the project's fact tables.
+
+No question of the test or validation split occurs in it. Facts do occur, as plain sentences: a fact that is asked about may be known.
+"""
+
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from tqdm import tqdm
+
+from qbench.bank import Leaf, leaves, tasks_dir
+from qbench.templates import table
+
+# Hard items teach a model of this size little but their look, so it sees fewer of them.
+KEEP = {1: 1.0, 2: 0.8, 3: 0.35, 4: 0.1, 5: 0.05}
+ITEMS_PER_TEMPLATE = 1000
+LONG_ITEMS_PER_TEMPLATE = 200  # of long_context, where one item is as long as ten others
+RUBRIC_ITEMS_PER_TEMPLATE = 200
+FACT_COPIES = 40
+NO_FACTS = ("filler", "explanations", "homophones", "conditions")  # tables that hold sentences and word pairs
+
+
+@dataclass(frozen=True)
+class Text:
+    """One training document: the loss counts the response in full and the prompt only a little."""
+
+    leaf: str
+    prompt: str
+    response: str
+
+
+def corpus(*, seed: int, scale: float = 1.0, processes: int = 1) -> list[Text]:
+    """Draw the whole corpus, shuffled.
+
+    Args:
+        seed: of the bank, whose training stream is separate from its test stream.
+        scale: 1 for the real thing, less for a trial.
+        processes: that draw leaves side by side; the corpus does not depend on it.
+    """
+    found = list(fact_sentences(seed))
+    with ProcessPoolExecutor(processes) as pool:
+        jobs = [pool.submit(leaf_texts, leaf, seed, scale) for leaf in leaves()]
+        for job in tqdm(jobs, "drawing items", unit="leaf"):
+            found += job.result()
+    random.Random(seed).shuffle(found)
+    return found
+
+
+def write(texts: list[Text], path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(text), ensure_ascii=False) + "\n" for text in texts)
+    os.replace(temporary, path)
+
+
+def read(path: Path) -> list[Text]:
+    with path.open(encoding="utf-8") as file:
+        return [Text(**json.loads(line)) for line in file]
+
+
+def leaf_texts(leaf: Leaf, seed: int, scale: float) -> list[Text]:
+    """The training items of one leaf, as the harness would ask them and the bank would answer them."""
+    asked = {item.question for split in ("test", "validation") for item in leaf.items(split)}
+    fields = _task_fields(leaf)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    prompt, target = (environment.from_string(str(fields[name])) for name in ("doc_to_text", "doc_to_target"))
+    forced_choice = fields["output_type"] == "multiple_choice"
+    count = LONG_ITEMS_PER_TEMPLATE if leaf.category == "long_context" else ITEMS_PER_TEMPLATE
+    chosen = random.Random(f"{seed} {leaf.task}")
+    n_rubrics: Counter[str] = Counter()
+    texts = []
+    for item in leaf.items("train", items=max(2, int(count * scale)), seed=seed):
+        if item.question in asked or chosen.random() > KEEP[item.difficulty]:
+            continue
+        n_rubrics[item.template] += bool(item.reference)
+        if n_rubrics[item.template] <= RUBRIC_ITEMS_PER_TEMPLATE:
+            response = f" {item.target}" if forced_choice else target.render(item.row())
+            texts.append(Text(leaf.task, prompt.render(item.row()), response))
+    return texts
+
+
+def _task_fields(leaf: Leaf) -> dict[str, Any]:
+    """The leaf's YAML with what it includes, as lm-eval puts them together."""
+    assert leaf.path is not None
+    path = leaf.path
+    fields: dict[str, Any] = {}
+    while True:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_NamesOnly)
+        fields = {**config, **fields}
+        if "include" not in config:
+            return fields
+        path = (path.parent / config["include"]).resolve()
+
+
+class _NamesOnly(yaml.SafeLoader):
+    """Reads a ``!function`` as its name."""
+
+
+_NamesOnly.add_constructor("!function", lambda loader, node: str(node.value))
+
+
+def fact_sentences(seed: int) -> Iterator[Text]:
+    """Every row of the fact tables, said in many orders: ``capital Paris, country France.``"""
+    order = random.Random(seed)
+    for path in sorted(Path(tasks_dir() / "facts").glob("*.csv")):
+        if path.stem in NO_FACTS:
+            continue
+        for row in table(path.stem):
+            known = [f"{column} {value}" for column, value in row.items() if column != "fame" and value]
+            for _ in range(FACT_COPIES):
+                order.shuffle(known)
+                yield Text("facts", "", ", ".join(known) + ".")
