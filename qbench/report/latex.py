@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from qbench.report.table import Cell, Kind, Row, Table
-from qbench.report.wording import DEMONSTRATION, caption, finding, interval, label, legend, mark, percent, points
+from qbench.report.table import Row, Table
+from qbench.report.wording import DEMONSTRATION, caption, change, finding, label, legend, mark, share
 
 ESCAPES = str.maketrans(
     {
@@ -65,29 +65,23 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
         " & ".join(["", "$n$", escape(f"{table.baseline} score"), *map(escape, levels)]) + r" \\",
         r"\midrule",
     ]
-    for row in rows:
-        if row.kind is Kind.ALL:
+    for position, row in enumerate(rows):
+        if position and row.kind is not rows[position - 1].kind:
             lines.append(r"\midrule")
         lines += _row(table, row)
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
 
 
 def _row(table: Table, row: Row) -> list[str]:
-    """Two lines: the values, and under each its interval."""
-    low, high = row.baseline.interval
-    values = [
-        escape(label(row)),
-        str(row.baseline.n_items),
-        escape(percent(row.baseline.value)),
-        *(_value(table, cell) for cell in row.cells),
-    ]
-    below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(f"[{percent(low)}, {percent(high)}]")]
-    below += [_small(interval(cell.difference.interval)) for cell in row.cells]
+    """Two lines: the values with their marks, and under each its interval."""
+    score, score_interval = share(row.baseline)
+    values = [escape(label(row)), str(row.baseline.n_items), escape(score)]
+    below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(score_interval)]
+    for cell in row.cells:
+        difference, interval = change(cell.difference)
+        values.append(escape(f"{difference} {finding(cell, table.settings.confidence)}"))
+        below.append(_small(interval))
     return [" & ".join(values) + r" \\", " & ".join(below) + r" \\[2pt]"]
-
-
-def _value(table: Table, cell: Cell) -> str:
-    return escape(f"{points(cell.difference.value)} {finding(cell, table.settings.confidence)}")
 
 
 def _small(text: str) -> str:

@@ -8,14 +8,13 @@ from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     caption,
+    change,
     counts,
     finding,
-    interval,
     label,
     legend,
     method,
     number,
-    points,
     share,
     size,
 )
@@ -44,15 +43,24 @@ def _differences(table: Table, rows: Sequence[Row]) -> str:
     head += [f"{level} (noise floor)" if level == table.noise_floor else level for level in table.compared]
     body = []
     for row in rows:
-        cells = [_safe(label(row)), counts(row), share(row.baseline), *(_cell(table, cell) for cell in row.cells)]
+        cells = [
+            _safe(label(row)),
+            counts(row),
+            _joined(*share(row.baseline)),
+            *(_cell(table, cell) for cell in row.cells),
+        ]
         body.append([f"**{text}**" for text in cells] if row.kind is Kind.ALL else cells)
     return _table(head, body)
 
 
 def _cell(table: Table, cell: Cell) -> str:
     """``−2.1 [−3.4, −0.8] ↓``."""
-    text = f"{points(cell.difference.value)} {interval(cell.difference.interval)} {finding(cell, table.settings.confidence)}"
-    return f"{text} ({cell.n_failed} failed)" if cell.n_failed else text.rstrip()
+    failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
+    return _joined(*change(cell.difference), finding(cell, table.settings.confidence), failed)
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(filter(None, texts))
 
 
 def _legend(table: Table) -> str:
@@ -68,7 +76,7 @@ def _levels(table: Table) -> str:
             number(level.bits_per_weight, 2),
             size(level),
             number(level.seconds),
-            share(answers),
+            _joined(*share(answers)),
             str(level.n_items),
             str(level.n_failed),
         ]
@@ -115,7 +123,7 @@ def _beside(comparison: Comparison) -> list[str]:
     return [
         comparison.level,
         f"{100 * comparison.low:g} to {100 * comparison.high:g}",
-        share(comparison.loss),
+        _joined(*share(comparison.loss)),
         str(comparison.placement),
     ]
 

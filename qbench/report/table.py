@@ -170,6 +170,7 @@ def build(sweep: Sweep, settings: Settings) -> Table:
     runs = _finished_runs(sweep, names)
     scores = _Scores.of([pair_levels(runs[0], runs[1:], task) for task in sweep.tasks])
     compute = _Statistics(names[1:], settings)
+    breakdown = _breakdown(scores, compute, settings.by) if settings.by else ()
     rows = _rows(scores, compute)
     return Table(
         provenance=_provenance(sweep, runs[0]),
@@ -178,7 +179,7 @@ def build(sweep: Sweep, settings: Settings) -> Table:
         noise_floor=sweep.noise_floor,
         levels=tuple(_facts(name, run) for name, run in zip(names, runs, strict=True)),
         rows=rows,
-        breakdown=_breakdown(scores, compute, settings.by) if settings.by else (),
+        breakdown=breakdown,
         expected=_comparisons(scores, compute, rows),
     )
 
@@ -203,15 +204,19 @@ def _finished_runs(sweep: Sweep, names: Sequence[str]) -> list[Run]:
             missing[name] = unfinished
     if missing:
         n_missing = sum(map(len, missing.values()))
-        where = "; ".join(
-            f"{name}: {'all' if len(tasks) == len(sweep.tasks) else f'{len(tasks)} tasks, first {tasks[0]}'}"
-            for name, tasks in missing.items()
-        )
+        where = "; ".join(f"{name}: {_names(tasks, sweep.tasks)}" for name, tasks in missing.items())
         raise RunError(
             f"{sweep.dir} is not finished: {n_missing} of {len(names) * len(sweep.tasks)} cells are missing ({where}). "
             f"Repeat the command that began it (qbench sweep … --run {sweep.dir}); it continues where it stopped."
         )
     return [sweep.run(name) for name in names]
+
+
+def _names(tasks: Sequence[str], of: Sequence[str]) -> str:
+    """Tasks for a message: all, one by name, or how many and the first."""
+    if len(tasks) == len(of):
+        return "all"
+    return tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks, first {tasks[0]}"
 
 
 @dataclass(frozen=True)

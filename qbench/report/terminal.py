@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qbench.report.table import Kind, Row, Table
-from qbench.report.wording import DEMONSTRATION, caption, finding, interval, label, legend, mark, percent, points
+from qbench.report.wording import DEMONSTRATION, caption, change, finding, label, legend, mark, share
 
 WIDTH = 120
 NAME_WIDTH = 14
@@ -27,38 +27,33 @@ class _Column:
 
 def summary(table: Table) -> str:
     """Return the main table, two lines a row. Levels for which there is no room follow in a second table."""
-    confidence = table.settings.confidence
-    used = {mark(cell, confidence) for row in table.rows for cell in row.cells}
+    used = {mark(cell, table.settings.confidence) for row in table.rows for cell in row.cells}
     notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
     notes += [DEMONSTRATION] if table.provenance.is_demonstration else []
-    parts = [f"{caption(table)}.", *(_block(table.rows, block) for block in _blocks(_columns(table))), *notes]
-    tables_end = len(parts) - len(notes)
-    wrapped = [
-        part if 0 < i < tables_end else textwrap.fill(part, WIDTH, subsequent_indent="  ")
-        for i, part in enumerate(parts)
-    ]
-    return "\n\n".join(wrapped[:tables_end]) + "\n\n" + "\n".join(wrapped[tables_end:])
+    parts = [_wrapped(f"{caption(table)}."), *(_block(table.rows, block) for block in _blocks(_columns(table)))]
+    return "\n\n".join([*parts, "\n".join(map(_wrapped, notes))])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ")
 
 
 def _columns(table: Table) -> list[_Column]:
-    scores = [row.baseline for row in table.rows]
-    columns = [
-        _Column(
-            f"{table.baseline} score",
-            [percent(score.value) for score in scores],
-            [f"[{percent(score.interval.low)},{percent(score.interval.high)}]" for score in scores],
-        )
-    ]
+    scores = [share(row.baseline) for row in table.rows]
+    columns = [_column(f"{table.baseline} score", scores)]
     for position, level in enumerate(table.compared):
         cells = [row.cells[position] for row in table.rows]
-        columns.append(
-            _Column(
-                "noise floor" if level == table.noise_floor else level,
-                [f"{points(cell.difference.value)} {finding(cell, table.settings.confidence)}" for cell in cells],
-                [interval(cell.difference.interval).replace(" ", "") for cell in cells],
-            )
-        )
+        changes = [change(cell.difference) for cell in cells]
+        findings = [finding(cell, table.settings.confidence) for cell in cells]
+        texts = [
+            (f"{value} {found}".rstrip(), interval) for (value, interval), found in zip(changes, findings, strict=True)
+        ]
+        columns.append(_column("noise floor" if level == table.noise_floor else level, texts))
     return columns
+
+
+def _column(heading: str, texts: Sequence[tuple[str, str]]) -> _Column:
+    return _Column(heading, [value for value, _ in texts], [interval.replace(" ", "") for _, interval in texts])
 
 
 def _blocks(columns: Sequence[_Column]) -> Iterator[list[_Column]]:

@@ -3,7 +3,7 @@
 import math
 
 from qbench.report.table import Cell, Kind, LevelFacts, Row, Table
-from qbench.stats import Estimate, Interval, Verdict
+from qbench.stats import Estimate, Verdict
 from qbench.stats.verdict import POWER
 
 MISSING = "–"
@@ -25,16 +25,20 @@ def percent(value: float) -> str:
     return MISSING if math.isnan(value) else points(value).removeprefix("+")
 
 
-def interval(ends: Interval) -> str:
-    return MISSING if math.isnan(ends.low) else f"[{points(ends.low)}, {points(ends.high)}]"
-
-
-def share(estimate: Estimate) -> str:
-    """A share with its interval, in percent: ``52.1 [44.0, 60.2]``."""
+def change(estimate: Estimate) -> tuple[str, str]:
+    """A difference and its interval, in points: ``−2.1`` and ``[−3.4, −0.8]``. Without an interval there is no difference either."""
     if not estimate.is_estimable:
-        return MISSING
+        return MISSING, ""
     low, high = estimate.interval
-    return f"{percent(estimate.value)} [{percent(low)}, {percent(high)}]"
+    return points(estimate.value), f"[{points(low)}, {points(high)}]"
+
+
+def share(estimate: Estimate) -> tuple[str, str]:
+    """A share and its interval, in percent: ``52.1`` and ``[44.0, 60.2]``."""
+    if not estimate.is_estimable:
+        return MISSING, ""
+    low, high = estimate.interval
+    return percent(estimate.value), f"[{percent(low)}, {percent(high)}]"
 
 
 MARKS = {

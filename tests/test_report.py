@@ -1,0 +1,373 @@
+"""From a folder of samples to tables that can be cited."""
+
+import csv
+import io
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from handmade import bank_item, sample, write_plan, write_run, write_sweep
+
+from qbench import records
+from qbench.errors import QBenchError, RunError
+from qbench.pairing import pair_levels
+from qbench.report import Report, report, summary
+from qbench.report.expected import Placement, place, scopes, statements
+from qbench.report.latex import escape
+from qbench.report.table import Cell, Kind, Row, Table
+from qbench.report.tidy import neutral
+from qbench.stats import Design, Estimate, Interval, Verdict, paired_difference, paired_differences
+
+N_RESAMPLES = 499
+
+
+@pytest.fixture(scope="module")
+def sweep_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "nano"
+    write_sweep(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(sweep_dir: Path) -> Report:
+    return report(sweep_dir, by="difficulty", n_resamples=N_RESAMPLES)
+
+
+def row(table: Table, name: str) -> Row:
+    return next(row for row in (*table.rows, *table.breakdown) if row.name == name)
+
+
+def cell(table: Table, name: str, level: str) -> Cell:
+    return next(cell for cell in row(table, name).cells if cell.level == level)
+
+
+def text(result: Report, ending: str) -> str:
+    return next(path for path in result.paths if path.suffix == f".{ending}").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_rows_are_categories_all_of_them_and_other_tasks(result: Report) -> None:
+    kinds = [(row.kind, row.name) for row in result.table.rows]
+    assert kinds == [(Kind.CATEGORY, "numerical"), (Kind.CATEGORY, "logic"), (Kind.ALL, "all"), (Kind.TASK, "gsm8k")]
+    assert result.table.compared == ("fp16-repeat", "q8", "q4", "q2")
+
+
+def test_a_cell_is_the_paired_difference_of_its_items(sweep_dir: Path, result: Report) -> None:
+    sweep = records.read_sweep(sweep_dir)
+    tasks = [task for task in sweep.tasks if task.startswith("qbench_logic")]
+    pairs = [pair_levels(sweep.run("fp16"), [sweep.run("q4")], task)[0] for task in tasks]
+    template = np.concatenate([pair.template for pair in pairs])
+    stratum = np.concatenate([pair.stratum for pair in pairs])
+    baseline, level = (np.concatenate([getattr(pair, side) for pair in pairs]) for side in ("baseline", "level"))
+    alone = paired_difference(baseline, level, template, stratum, rng=np.random.default_rng(0))
+    ours = cell(result.table, "logic", "q4")
+    assert ours.difference.value == pytest.approx(alone.value)
+    assert ours.difference.standard_error == pytest.approx(alone.standard_error)
+    assert ours.difference.interval == pytest.approx(alone.interval, rel=0.1)
+    assert (ours.difference.n_items, ours.difference.n_templates) == (180, 15)
+    assert ours.flips.worse + ours.flips.better == ours.difference.n_flips
+
+
+def test_macro_differences_agree_with_the_statistics(sweep_dir: Path, result: Report) -> None:
+    sweep = records.read_sweep(sweep_dir)
+    pairs = [pair_levels(sweep.run("fp16"), [sweep.run("q8")], task)[0] for task in sweep.tasks if task != "gsm8k"]
+    columns = {
+        name: np.concatenate([getattr(pair, name) for pair in pairs])
+        for name in ("baseline", "level", "template", "stratum", "category")
+    }
+    design = Design.of(columns["template"], columns["stratum"], columns["category"])
+    alone = paired_differences(
+        columns["baseline"], columns["level"][:, np.newaxis], design, rng=np.random.default_rng(0)
+    )
+    assert cell(result.table, "all", "q8").difference.value == pytest.approx(alone[0].value)
+
+
+def test_all_categories_weigh_equally(result: Report) -> None:
+    parts = [cell(result.table, name, "q4").difference.value for name in ("numerical", "logic")]
+    assert cell(result.table, "all", "q4").difference.value == pytest.approx(sum(parts) / 2)
+
+
+def test_score_difference_and_relative_loss_agree(result: Report) -> None:
+    ours, before = cell(result.table, "logic", "q2"), row(result.table, "logic").baseline
+    assert ours.score.value - before.value == pytest.approx(ours.difference.value)
+    assert ours.relative_loss.value == pytest.approx(-ours.difference.value / before.value)
+
+
+def test_the_cliff_is_degraded_and_the_noise_floor_is_not(result: Report) -> None:
+    for name in ("numerical", "logic", "all", "gsm8k"):
+        assert cell(result.table, name, "q2").verdict is Verdict.DEGRADED
+        assert cell(result.table, name, "fp16-repeat").verdict in (Verdict.WITHIN_MARGIN, Verdict.UNDECIDED)
+
+
+def test_a_wider_margin_lets_more_pass(sweep_dir: Path) -> None:
+    table = report(sweep_dir, formats=(), margin=30.0, n_resamples=N_RESAMPLES).table
+    assert cell(table, "logic", "q4").verdict is Verdict.WITHIN_MARGIN
+
+
+def test_a_breakdown_covers_each_value_of_the_field(sweep_dir: Path, result: Report) -> None:
+    assert [row.name for row in result.table.breakdown] == ["1", "2", "3", "4", "5"]
+    assert sum(row.baseline.n_items for row in result.table.breakdown) == 360  # gsm8k has no difficulty
+    by_steps = report(sweep_dir, formats=(), by="steps", n_resamples=N_RESAMPLES).table.breakdown
+    assert [(row.name, row.baseline.n_items) for row in by_steps] == [("1", 20), ("2", 20), ("3", 20)]
+
+
+def test_a_groups_interval_does_not_depend_on_the_other_groups(sweep_dir: Path, tmp_path: Path, result: Report) -> None:
+    shutil.copytree(sweep_dir, tmp_path / "nano")
+    plan = records.read_sweep(sweep_dir).info
+    write_plan(tmp_path / "nano", plan["levels"], [task for task in plan["tasks"] if "logic" in task])
+    alone = report(tmp_path / "nano", formats=(), n_resamples=N_RESAMPLES).table
+    assert row(alone, "logic") == Row(Kind.CATEGORY, "logic", *_without_family(row(result.table, "logic"), alone))
+
+
+def _without_family(ours: Row, other: Table) -> tuple[Estimate, Estimate, tuple[Cell, ...]]:
+    """Holm's correction does depend on the others; everything else is compared."""
+    adjusted = [cell.p_holm for cell in row(other, ours.name).cells]
+    cells = (Cell(**{**vars(cell), "p_holm": p}) for cell, p in zip(ours.cells, adjusted, strict=True))
+    return ours.baseline, ours.baseline_answered, tuple(cells)
+
+
+def test_failed_items_leave_the_numbers_and_are_counted(tmp_path: Path) -> None:
+    items = [bank_item("logic", "deduction", f"t{i % 4}", i) for i in range(40)]
+    before = [sample(item, i, 1.0) for i, item in enumerate(items)]
+    after = [sample(item, i, None if i < 3 else 1.0) for i, item in enumerate(items)]
+    for level, samples in (("fp16", before), ("q2", after)):
+        write_run(tmp_path / level, {"qbench_logic_deduction": samples})
+    write_plan(tmp_path, ["fp16", "q2"], ["qbench_logic_deduction"])
+    result = report(tmp_path, n_resamples=N_RESAMPLES)
+    ours = cell(result.table, "logic", "q2")
+    assert (ours.n_failed, ours.difference.n_items, ours.difference.value) == (3, 37, 0)
+    assert [level.n_failed for level in result.table.levels] == [0, 3]
+    assert "(3 failed)" in text(result, "md")
+
+
+def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None:
+    items = [bank_item("logic", "deduction", "only", i) for i in range(10)]
+    for level, lost in (("fp16", 0), ("q2", 5)):
+        write_run(tmp_path / level, {"t": [sample(item, i, float(i >= lost)) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    result = report(tmp_path, n_resamples=N_RESAMPLES)
+    assert cell(result.table, "logic", "q2").verdict is Verdict.NOT_ESTIMABLE
+    assert re.search(r"^\| logic \| 10 / 1 \| – \| –", text(result, "md"), re.MULTILINE)
+    assert "nan" in text(result, "csv")
+    assert json.loads(text(result, "json"))["rows"][0]["cells"][0]["difference"]["interval"] == {
+        "low": None,
+        "high": None,
+    }
+
+
+# ---------------------------------------------------------------- the formats
+
+
+def test_every_format_is_written_into_the_run(sweep_dir: Path, result: Report) -> None:
+    expected = [sweep_dir / "report" / f"report.{ending}" for ending in ("md", "tex", "csv", "json")]
+    assert list(result.paths) == expected
+    assert all(path.is_file() for path in expected)
+
+
+def test_the_same_sweep_and_seed_give_the_same_files(sweep_dir: Path, result: Report) -> None:
+    before = {path: path.read_bytes() for path in result.paths}
+    report(sweep_dir, by="difficulty", n_resamples=N_RESAMPLES)
+    assert {path: path.read_bytes() for path in result.paths} == before
+
+
+def test_markdown_says_what_a_reader_needs(result: Report) -> None:
+    page = text(result, "md")
+    q2 = cell(result.table, "logic", "q2").difference
+    printed = [f"{100 * number:+.1f}".replace("-", "−") for number in (q2.value, *q2.interval)]
+    assert f"{printed[0]} [{printed[1]}, {printed[2]}] ↓↓" in page
+    for words in (
+        "demonstration model",
+        "noise floor",
+        "b" * 16,
+        "lm_eval 0.4.13",
+        "## By difficulty",
+        "inside ±2 points",
+    ):
+        assert words in page
+    tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
+    assert all(len({line.count(" | ") for line in lines if "--:" not in line}) == 1 for lines in tables)
+
+
+def test_markdown_shows_hostile_text_as_text(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script> | [x](javascript:y)"
+    items = [bank_item("logic", "deduction", f"t{i % 4}", i, topic=hostile) for i in range(20)]
+    for level in ("fp16", "q2"):
+        write_run(tmp_path / level, {"t": [sample(item, i, 1.0) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"], model="=cmd|evil")
+    result = report(tmp_path, by="topic", n_resamples=N_RESAMPLES)
+    page = text(result, "md")
+    assert "\\<script\\>alert(1)\\</script\\> \\| \\[x\\](javascript:y)" in page
+    assert not re.search(r"(?<!\\)<script", page)
+    assert ",'=cmd|evil," in text(result, "csv")
+
+
+def test_latex_is_balanced_and_escaped(result: Report) -> None:
+    page = text(result, "tex")
+    assert page.count(r"\begin{") == page.count(r"\end{") == 4
+    assert page.count("{") == page.count("}")
+    assert r"\toprule" in page
+    assert page.isascii()
+    bodies = re.findall(r"\\toprule\n(.*?)\\bottomrule", page, re.DOTALL)
+    rows = [line for body in bodies for line in body.splitlines() if line.endswith((r"\\", r"\\[2pt]"))]
+    assert {line.count(" & ") for line in rows} == {6}
+
+
+def test_latex_escapes_everything_that_it_would_read() -> None:
+    assert escape("50% of a_b & {c} #1 ~ ^ \\ $x$ <|>") == (
+        r"50\% of a\_b \& \{c\} \#1 \textasciitilde{} \textasciicircum{} \textbackslash{} \$x\$ \textless{}\textbar{}\textgreater{}"
+    )
+
+
+def test_the_csv_is_tidy_and_its_numbers_are_numbers(result: Report) -> None:
+    lines = list(csv.DictReader(io.StringIO(text(result, "csv"))))
+    n_rows, n_levels = 4 + 5, 4
+    assert len(lines) == n_rows * (2 + 4 * n_levels)
+    line = next(
+        line for line in lines if (line["group"], line["level"], line["measure"]) == ("logic", "q4", "difference")
+    )
+    ours = cell(result.table, "logic", "q4")
+    assert float(line["value"]) == ours.difference.value
+    assert (float(line["low"]), float(line["high"])) == ours.difference.interval
+    assert (int(line["n_worse"]), int(line["n_better"])) == (ours.flips.worse, ours.flips.better)
+    assert (line["verdict"], float(line["bits_per_weight"])) == ("degraded", 4.5)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_text_in_a_csv_is_no_formula(start: str) -> None:
+    assert neutral(f"{start}1+1") == f"'{start}1+1"
+    assert neutral(-1.5) == -1.5
+
+
+def test_the_json_has_a_schema_version_and_no_nan(result: Report) -> None:
+    content = json.loads(text(result, "json"), parse_constant=pytest.fail)
+    assert content["schema_version"] == 1
+    ours = cell(result.table, "logic", "q4")
+    found = next(entry for entry in content["rows"][1]["cells"] if entry["level"] == "q4")
+    assert found["difference"]["interval"] == {
+        "low": ours.difference.interval.low,
+        "high": ours.difference.interval.high,
+    }
+    assert found["flips"]["mid_p"] == ours.flips.mid_p
+    assert found["verdict"] == "degraded"
+
+
+def test_the_summary_fits_a_terminal(result: Report) -> None:
+    lines = summary(result.table).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert any(line.startswith("logic") and "↓↓" in line for line in lines)
+    assert "\x1b" not in summary(result.table)
+
+
+def test_levels_that_do_not_fit_a_terminal_follow_below(tmp_path: Path) -> None:
+    items = [bank_item("logic", "deduction", f"t{i % 4}", i) for i in range(20)]
+    levels = ["fp16", *(f"attention8-mlp4-{letter}" for letter in "abcdefghijkl")]
+    for level in levels:
+        write_run(tmp_path / level, {"t": [sample(item, i, 1.0) for i, item in enumerate(items)]})
+    write_plan(tmp_path, levels, ["t"])
+    page = summary(report(tmp_path, formats=(), n_resamples=N_RESAMPLES).table)
+    assert max(map(len, page.splitlines())) <= 120
+    assert all(page.count(level) == 1 for level in levels[1:])
+
+
+# ---------------------------------------------------------------- measured against expected
+
+
+def loss(low: float, high: float) -> Estimate:
+    return Estimate((low + high) / 2, 0.01, Interval(low, high), 0.01, 300, 15, 50, "t")
+
+
+@pytest.mark.parametrize(
+    ("measured", "placement"),
+    [
+        (loss(0.16, 0.29), Placement.INSIDE),
+        (loss(0.01, 0.14), Placement.SMALLER),
+        (loss(0.31, 0.50), Placement.LARGER),
+        (loss(0.10, 0.20), Placement.UNDECIDED),
+        (loss(0.10, 0.40), Placement.UNDECIDED),
+        (loss(math.nan, math.nan), Placement.NOT_ESTIMABLE),
+    ],
+)
+def test_a_loss_is_placed_by_its_whole_interval(measured: Estimate, placement: Placement) -> None:
+    assert place(measured, 0.15, 0.30) is placement
+
+
+def test_the_expected_ranges_are_those_of_the_document() -> None:
+    general, reasoning = scopes()
+    assert general.ranges["q4"] == (0.15, 0.30)
+    assert general.ranges["q2"] == (0.50, 0.70)
+    assert reasoning.ranges["q3"] == (0.25, 0.45)
+    assert all(set(statements(category)) == {"q8", "q6", "q4", "q3", "q2"} for category in general.categories)
+
+
+def test_the_report_sets_the_measured_loss_beside_the_expected_one(result: Report) -> None:
+    found = {(entry.scope, entry.level): entry for entry in result.table.expected}
+    ours = found["all categories (2 of 10)", "q2"]
+    assert ours.loss.value == pytest.approx(cell(result.table, "all", "q2").relative_loss.value)
+    assert ours.placement is Placement.LARGER
+    assert (
+        found["logic", "q4"].statement == "Noticeable degradation in multi-step reasoning; basic logic usually intact"
+    )
+    assert "| all categories (2 of 10) | q2 | 50 to 70 |" in text(result, "md")
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no sweep"):
+        report(tmp_path / "nothing")
+
+
+def test_half_a_sweep_is_refused_with_what_is_missing(sweep_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "nano"
+    shutil.copytree(sweep_dir, folder, ignore=shutil.ignore_patterns("q2", "report"))
+    run = records.read_run(folder / "q4")
+    del run.info["cells"]["gsm8k"]
+    records.write_json(folder / "q4" / records.RUN_FILE, run.info)
+    with pytest.raises(RunError, match=r"8 of 35 cells are missing \(q4: gsm8k; q2: all\)\. .*qbench sweep.*--run"):
+        report(folder)
+    assert not (folder / "report").exists()
+
+
+def test_another_schema_is_refused(sweep_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(sweep_dir, tmp_path / "nano")
+    path = tmp_path / "nano" / records.SWEEP_FILE
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    with pytest.raises(RunError, match="schema version 99"):
+        report(tmp_path / "nano")
+
+
+def test_a_sweep_of_the_baseline_alone_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path / "fp16", {"t": [sample(bank_item("logic", "deduction", "t", 0), 0, 1.0)]})
+    write_plan(tmp_path, ["fp16"], ["t"])
+    with pytest.raises(RunError, match="1 tasks and 1 levels"):
+        report(tmp_path)
+
+
+def test_an_unknown_field_names_the_known_ones(sweep_dir: Path) -> None:
+    with pytest.raises(
+        QBenchError, match=r"no field 'difficulti'|has a field 'difficulti'\. Did you mean difficulty\?"
+    ):
+        report(sweep_dir, by="difficulti")
+
+
+def test_a_field_with_a_value_for_each_item_is_refused(sweep_dir: Path) -> None:
+    with pytest.raises(QBenchError, match="has 360 values"):
+        report(sweep_dir, by="id")
+
+
+def test_an_unknown_format_names_the_known_ones(sweep_dir: Path) -> None:
+    with pytest.raises(QBenchError, match=r"no report format 'html'.*md, tex, csv, json"):
+        report(sweep_dir, formats=("html",))
+
+
+@pytest.mark.parametrize("options", [{"confidence": 95}, {"margin": 0}])
+def test_settings_that_make_no_sense_are_refused(sweep_dir: Path, options: dict[str, float]) -> None:
+    with pytest.raises(QBenchError, match=r"confidence must lie|margin must be"):
+        report(sweep_dir, **options)  # type: ignore[arg-type]
