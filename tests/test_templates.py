@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbench.errors import TemplateError
-from qbench.templates import Item, Template, decimal_text, draw, render, show, stream
+from qbench.rendering import decimal_text, render, show
+from qbench.templates import Item, Template, draw, stream
 
 SUM: dict[str, Any] = {
     "id": "sum",

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from qbench.templates import table
-from qbench.templates import words as word_list
+from qbench.facts import table
+from qbench.facts import words as word_list
 
 Knob = int | Sequence[int]
 

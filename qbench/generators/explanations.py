@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.templates import table
+from qbench.facts import table
 
 N_DISTRACTORS = 3
 PLACE = re.compile(r"\[([^|\]]+)\|([^\]]+)\]")

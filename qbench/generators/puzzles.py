@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.templates import table
+from qbench.facts import table
 
 # ---------------------------------------------------------------- syllogisms
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qbench.errors import TemplateError
-from qbench.templates import table
+from qbench.facts import table
 
 KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 MIN_LETTERS = 4  # a shorter word has too few letters left to be recognised by

@@ -18,7 +18,7 @@ import yaml
 from tqdm import tqdm
 
 from qbench.bank import Leaf, leaves, tasks_dir
-from qbench.templates import table
+from qbench.facts import table
 
 # Hard items teach a model of this size little but their look, so it sees fewer of them.
 KEEP = {1: 1.0, 2: 0.8, 3: 0.35, 4: 0.1, 5: 0.05}
