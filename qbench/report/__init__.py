@@ -1,6 +1,6 @@
 """What a sweep found, as Markdown, LaTeX, CSV and JSON.
 
-`table` reads a sweep and computes every number once; each of the other modules writes the same `Table` in one format.
+`compute` reads a sweep and computes every number once; `table` says what there is; each of the other modules writes it in one format.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ from pathlib import Path
 from qbench.errors import QBenchError, did_you_mean
 from qbench.records import read_sweep, write_atomically
 from qbench.report import latex, machine, markdown, tidy
-from qbench.report.table import Settings, Table, build
+from qbench.report.compute import build
+from qbench.report.table import Settings, Table
 from qbench.report.terminal import summary
 
 __all__ = ["FORMATS", "Report", "Table", "report", "summary"]

@@ -133,15 +133,11 @@ def _summary(difference: Array, design: Design) -> Summary:
     cluster_variance = (weight**2 * between / sizes).sum(axis=0)
     item_variance = (weight**2 * within * _sums(1 / n, design.of_template) / sizes**2).sum(axis=0)
 
-    of_one = (design.weight / design.sizes)[design.of_template][
-        :, np.newaxis
-    ] / n  # the weight of one item of a template
+    weight_of_item = (weight / sizes)[design.of_template] / n
+    weights = np.where(present, weight_of_item[design.of_item], 0.0)
+    ratio = np.divide(cluster_variance, item_variance, out=np.ones_like(value), where=item_variance > 0)
     scale = np.maximum(1.0, np.abs(filled).max(axis=0))
-    weights = np.where(present, of_one[design.of_item], 0.0)
-    design_effect = np.maximum(
-        1.0, np.divide(cluster_variance, item_variance, out=np.ones_like(value), where=item_variance > 0)
-    )
-    effective = 1 / (weights**2).sum(axis=0) / design_effect
+    effective = 1 / (weights**2).sum(axis=0) / np.maximum(1.0, ratio)
     return Summary(
         design=design,
         template_means=means,

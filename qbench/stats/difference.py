@@ -118,8 +118,8 @@ def relative_losses(
     """
     after = np.asarray(levels, dtype=float)
     before = np.where(np.isnan(after), np.nan, np.asarray(baseline, dtype=float)[:, np.newaxis])
-    wholes = _estimates(before, design, confidence, n_resamples, rng)
-    losses = _estimates(before - after, design, confidence, n_resamples, rng)
+    both = _estimates(np.hstack([before, before - after]), design, confidence, n_resamples, rng)
+    wholes, losses = both[: after.shape[1]], both[after.shape[1] :]
     ratio = np.array(
         [
             loss.value / whole.value if whole.interval.low > 0 else math.nan

@@ -1,0 +1,302 @@
+"""From the files of a sweep to the table: read, pair, and let qbench.stats say what changed.
+
+Every group of items (a category, a task, a value of a field) has its own stream of resamples, so that its interval does not depend on
+which other groups there are.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbench.errors import QBenchError, RunError, did_you_mean
+from qbench.pairing import Pair, pair_levels
+from qbench.records import RUN_FILE, Run, Sweep, read_run
+from qbench.report.expected import Comparison, Scope, place, scopes, statements
+from qbench.report.table import Cell, Kind, LevelFacts, Provenance, Row, Settings, Table
+from qbench.stats import (
+    Design,
+    Estimate,
+    count_flips,
+    holm,
+    mean_scores,
+    minimum_detectable_effect,
+    paired_differences,
+    relative_losses,
+    verdict,
+)
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MAX_VALUES = 100  # of a field that a report is broken down by; more is an identifier, not a group
+
+
+def build(sweep: Sweep, settings: Settings) -> Table:
+    """Read a finished sweep and compute everything that a report says.
+
+    Raises:
+        RunError: cells are missing, or no task was evaluated.
+        PairingError: the levels did not answer the same items.
+    """
+    names = [name for name in sweep.levels if name not in (sweep.baseline, sweep.noise_floor)]
+    names = [name for name in (sweep.baseline, sweep.noise_floor, *names) if name is not None]
+    runs = _finished_runs(sweep, names)
+    scores = _Scores.of([pair_levels(runs[0], runs[1:], task) for task in sweep.tasks])
+    compute = _Statistics(names[1:], settings)
+    breakdown = _breakdown(scores, compute, settings.by) if settings.by else ()
+    rows = _rows(scores, compute)
+    return Table(
+        provenance=_provenance(sweep, runs[0]),
+        settings=settings,
+        baseline=sweep.baseline,
+        noise_floor=sweep.noise_floor,
+        levels=tuple(_facts(name, run) for name, run in zip(names, runs, strict=True)),
+        rows=rows,
+        breakdown=breakdown,
+        expected=_comparisons(scores, compute, rows),
+    )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _finished_runs(sweep: Sweep, names: Sequence[str]) -> list[Run]:
+    """The runs of all levels.
+
+    Raises:
+        RunError: cells are missing; the message says which, and how to get them.
+    """
+    if not sweep.tasks or len(names) < 2:
+        raise RunError(
+            f"{sweep.dir} has {len(sweep.tasks)} tasks and {len(names)} levels; a report compares at least one task at two levels."
+        )
+    missing: dict[str, list[str]] = {}
+    for name in names:
+        finished = read_run(sweep.dir / name).tasks if (sweep.dir / name / RUN_FILE).is_file() else []
+        if unfinished := [task for task in sweep.tasks if task not in finished]:
+            missing[name] = unfinished
+    if missing:
+        n_missing = sum(map(len, missing.values()))
+        where = "; ".join(f"{name}: {_names(tasks, sweep.tasks)}" for name, tasks in missing.items())
+        raise RunError(
+            f"{sweep.dir} is not finished: {n_missing} of {len(names) * len(sweep.tasks)} cells are missing ({where}). "
+            f"Repeat the command that began it (qbench sweep … --run {sweep.dir}); it continues where it stopped."
+        )
+    return [sweep.run(name) for name in names]
+
+
+def _names(tasks: Sequence[str], of: Sequence[str]) -> str:
+    """Tasks for a message: all, one by name, or how many and the first."""
+    if len(tasks) == len(of):
+        return "all"
+    return tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks, first {tasks[0]}"
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """All items of a sweep in one long table; columns of matrices are levels."""
+
+    task: NDArray[np.str_]
+    category: NDArray[np.str_]
+    stratum: NDArray[np.str_]
+    template: NDArray[np.str_]
+    in_bank: Mask
+    documents: tuple[Any, ...]
+    baseline: Array
+    levels: Array
+    baseline_answered: Array
+    answered: Array
+
+    @staticmethod
+    def of(tasks: Sequence[Sequence[Pair]]) -> "_Scores":
+        """Join the tasks; of each, one pair for each level. All pairs of a task have the baseline's items in the same order."""
+        first = [pairs[0] for pairs in tasks]
+
+        def joined(column: Callable[[Pair], Array]) -> Array:
+            return np.concatenate([np.column_stack([column(pair) for pair in pairs]) for pairs in tasks])
+
+        return _Scores(
+            task=np.concatenate([np.full(len(pair.item_id), pair.task) for pair in first]),
+            category=np.concatenate([pair.category for pair in first]),
+            stratum=np.concatenate([pair.stratum for pair in first]),
+            template=np.concatenate([pair.template for pair in first]),
+            in_bank=np.concatenate([np.full(len(pair.item_id), pair.in_bank) for pair in first]),
+            documents=tuple(document for pair in first for document in pair.documents),
+            baseline=np.concatenate([pair.baseline for pair in first]),
+            levels=joined(lambda pair: pair.level),
+            baseline_answered=np.concatenate([pair.baseline_answered for pair in first]),
+            answered=joined(lambda pair: pair.level_answered),
+        )
+
+
+# ---------------------------------------------------------------- computing
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """Turns groups of items into rows."""
+
+    levels: Sequence[str]
+    settings: Settings
+
+    def row(self, scores: _Scores, items: Mask, kind: Kind, name: str) -> Row:
+        design, options = self._options(scores, items, f"{kind}:{name}")
+        baseline, levels = scores.baseline[items], scores.levels[items]
+        differences = paired_differences(baseline, levels, design, **options)
+        means = mean_scores(np.column_stack([baseline, levels]), design, **options)
+        answered = mean_scores(
+            np.column_stack([scores.baseline_answered[items], scores.answered[items]]), design, **options
+        )
+        losses = relative_losses(baseline, levels, design, **options)
+        cells = tuple(
+            Cell(
+                level=level,
+                difference=differences[i],
+                score=means[1 + i],
+                answered=answered[1 + i],
+                relative_loss=losses[i],
+                flips=count_flips(baseline, levels[:, i]),
+                n_failed=int(np.isnan(baseline + levels[:, i]).sum()),
+                verdict=verdict(differences[i], margin=self.settings.margin / 100),
+                minimum_detectable_effect=minimum_detectable_effect(
+                    differences[i], confidence=self.settings.confidence
+                ),
+            )
+            for i, level in enumerate(self.levels)
+        )
+        return Row(kind, name, means[0], answered[0], cells)
+
+    def losses(self, scores: _Scores, items: Mask, name: str) -> list[Estimate]:
+        """The relative loss of a group of items at each level."""
+        design, options = self._options(scores, items, f"scope:{name}")
+        return relative_losses(scores.baseline[items], scores.levels[items], design, **options)
+
+    def _options(self, scores: _Scores, items: Mask, stream: str) -> tuple[Design, dict[str, Any]]:
+        """A group's own stream of resamples makes its interval independent of which other groups there are."""
+        design = Design.of(scores.template[items], scores.stratum[items], scores.category[items])
+        rng = np.random.default_rng([self.settings.seed, zlib.crc32(stream.encode())])
+        return design, {"confidence": self.settings.confidence, "n_resamples": self.settings.n_resamples, "rng": rng}
+
+
+def _rows(scores: _Scores, compute: _Statistics) -> tuple[Row, ...]:
+    """Categories of the bank, all of them together, then the other tasks. Holm's family is everything but the row of all."""
+    categories = list(dict.fromkeys(scores.category[scores.in_bank].tolist()))
+    others = list(dict.fromkeys(scores.task[~scores.in_bank].tolist()))
+    rows = [compute.row(scores, scores.in_bank & (scores.category == name), Kind.CATEGORY, name) for name in categories]
+    rows += [compute.row(scores, ~scores.in_bank & (scores.task == name), Kind.TASK, name) for name in others]
+    rows = _with_holm(rows)
+    if len(categories) > 1:
+        rows.insert(len(categories), compute.row(scores, scores.in_bank, Kind.ALL, "all"))
+    return tuple(rows)
+
+
+def _with_holm(rows: list[Row]) -> list[Row]:
+    adjusted = np.array(
+        [
+            holm(p_values)
+            for p_values in zip(*([cell.difference.p_value for cell in row.cells] for row in rows), strict=True)
+        ]
+    ).T
+    return [
+        replace(row, cells=tuple(replace(cell, p_holm=float(p)) for cell, p in zip(row.cells, p_values, strict=True)))
+        for row, p_values in zip(rows, adjusted, strict=True)
+    ]
+
+
+def _breakdown(scores: _Scores, compute: _Statistics, by: str) -> tuple[Row, ...]:
+    """One row for each value of a field of the documents; items whose document lacks it are in none.
+
+    Raises:
+        QBenchError: no document has the field, or its values are too many to be groups.
+    """
+    values = np.array([str(document[by]) if by in document else None for document in scores.documents], dtype=object)
+    found = {value for value in values if value is not None}
+    if not found:
+        known = sorted({str(name) for document in scores.documents for name in document})
+        raise QBenchError(f"No document has a field {by!r}.{did_you_mean(by, known)} There are: {', '.join(known)}.")
+    if len(found) > MAX_VALUES:
+        raise QBenchError(
+            f"The field {by!r} has {len(found)} values; a breakdown shows at most {MAX_VALUES}. Choose a coarser field."
+        )
+    return tuple(
+        _with_holm([compute.row(scores, values == value, Kind.FIELD, value) for value in sorted(found, key=_natural)])
+    )
+
+
+def _natural(value: str) -> tuple[float, str]:
+    """Sort numbers by size and in front of words."""
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
+
+
+def _comparisons(scores: _Scores, compute: _Statistics, rows: Sequence[Row]) -> tuple[Comparison, ...]:
+    """Measured beside expected: scopes of several categories first, then each category with the document's words."""
+    found = []
+    general = scopes()[0]
+    for scope in scopes():
+        present = [category for category in scope.categories if np.any(scores.in_bank & (scores.category == category))]
+        if not present:
+            continue
+        name = (
+            scope.name
+            if len(present) == len(scope.categories)
+            else f"{scope.name} ({len(present)} of {len(scope.categories)})"
+        )
+        losses = compute.losses(scores, scores.in_bank & np.isin(scores.category, present), scope.name)
+        found += _beside(scope, name, dict(zip(compute.levels, losses, strict=True)))
+    for row in rows:
+        if row.kind is Kind.CATEGORY:
+            losses_of_row = {cell.level: cell.relative_loss for cell in row.cells}
+            said = statements(row.name)
+            found += [
+                replace(entry, statement=said.get(entry.level, ""))
+                for entry in _beside(general, row.name, losses_of_row)
+            ]
+    return tuple(found)
+
+
+def _beside(scope: Scope, name: str, losses: dict[str, Estimate]) -> list[Comparison]:
+    return [
+        Comparison(name, level, low, high, None, losses[level], place(losses[level], low, high))
+        for level, (low, high) in scope.ranges.items()
+        if level in losses
+    ]
+
+
+# ---------------------------------------------------------------- provenance
+
+
+def _facts(name: str, run: Run) -> LevelFacts:
+    proof, cells = run.info.get("proof", {}), run.info["cells"].values()
+    return LevelFacts(
+        name=name,
+        bits_per_weight=float(proof.get("bits_per_weight", math.nan)),
+        storage_bytes=float(proof.get("storage_bytes", math.nan)),
+        seconds=float(sum(cell.get("seconds", math.nan) for cell in cells)),
+        n_items=sum(cell["n_items"] for cell in cells),
+        n_failed=sum(cell.get("n_failed", 0) for cell in cells),
+    )
+
+
+def _provenance(sweep: Sweep, baseline: Run) -> Provenance:
+    info, model, bank = sweep.info, baseline.info.get("model", {}), baseline.info.get("bank", {})
+    return Provenance(
+        run=sweep.dir.name,
+        model=str(info.get("model", model.get("name", ""))),
+        model_sha256=str(model.get("sha256", "")),
+        n_parameters=model.get("n_parameters"),
+        bank_version=str(bank.get("version", "")),
+        bank_sha256=str(bank.get("sha256", "")),
+        seed=info.get("seed"),
+        created=str(info.get("created", "")),
+        git_commit=baseline.info.get("git_commit"),
+        versions=dict(baseline.info.get("versions", {})),
+        hardware=dict(baseline.info.get("hardware", {})),
+    )
