@@ -17,30 +17,27 @@ from qbench.scoring.verdict import Verdict
 FIELDS = ()
 
 KNOW = r"(?:know|say|said|tell|told|answer|determin|conclu|infer|establish|comput|calculat|decid|find|found|identif|verif)\w*"
-# "The unknown x is 5" speaks of an unknown and is no abstention.
-NO_NOUN = r"(?=$|[ ]?[.,;:!(]|[ ](?:to|from|based|given|because|since|as|for|in|at|whether|how|what|who|due|without)\b)"
-ABSTENTION = re.compile(
-    rf"""
-    (?: (?:i'm|i[ ]am)[ ](?:sorry|afraid)[,.]?[ ](?:but[ ])? )?
-    (?: (?:the|this|that|there|it|its|we|i|i'm|it's|one|you|a|an|any|answer|question|value|text|passage|information|context)\b[ ]? ){{0,4}}
-    (?: (?!not\b|never\b)\w+[ ] ){{0,4}}?
-    (?:
-        (?: un(?:known|knowable|determined|answerable|decidable|specified|defined|clear|sure|certain) | indeterminate ) {NO_NOUN}
-      | (?:cannot|can't|can[ ]not|could[ ]not|couldn't)[ ](?:be[ ])?{KNOW}
-      | (?:not|n't|in)[ ]?(?:have[ ]|provide[ ]|give[ ]|contain[ ]|include[ ])?(?:enough|sufficient|adequate)[ ](?:\w+[ ])?
-        (?:information|data|evidence|context|details?|facts)
-      | (?:do[ ]not|don't|does[ ]not|doesn't|did[ ]not|didn't)[ ](?:know|say|state|mention|specify|tell|exist)
-      | (?:impossible|not[ ]possible|no[ ]way|unable)[ ](?:for[ ]me[ ])?to[ ]{KNOW}
-      | (?:not|never|isn't|wasn't)[ ](?:explicitly[ ])?
-        (?:stated|specified|mentioned|given|provided|known|said|determinable|answerable|clear|sure|certain)
-      | no[ ]such | no[ ](?:information|data|record|evidence) | nobody[ ]knows
-      | not[ ](?:aware|familiar) | (?:cannot|can't)[ ]be[ ]answered
-    )\b
-    """,
-    re.VERBOSE,
+NOT = r"(?:not|never|[a-z]+n't)"
+# "The unknown x is 5" speaks of an unknown and declines nothing.
+NO_NOUN = r"(?=$| ?[.,;:!(]| (?:to|from|based|given|because|since|as|for|in|at|whether|how|what|who|due|without)\b)"
+WAYS_TO_DECLINE = (
+    rf"(?:un(?:known|knowable|determined|answerable|decidable|specified|defined|clear|sure|certain)|indeterminate){NO_NOUN}",
+    rf"(?:insufficient|n/a){NO_NOUN}",
+    rf"(?:cannot|can't|can not|could not|couldn't) (?:be )?{KNOW}",
+    rf"(?:{NOT} (?:have |provide |give |contain |include )?(?:enough|sufficient|adequate)|insufficient|inadequate) (?:\w+ )?"
+    r"(?:information|data|evidence|context|details?|facts)",
+    r"(?:do|does|did)(?: not|n't) (?:know|say|state|mention|specify|tell|exist)",
+    rf"(?:impossible|{NOT} possible|no way|unable) (?:for me )?to {KNOW}",
+    rf"{NOT} (?:explicitly )?(?:stated|specified|mentioned|given|provided|known|said|determinable|answerable|clear|sure|certain)",
+    r"not (?:aware|familiar)",
+    r"no (?:such|information|data|record|evidence)",
+    r"nobody knows",
 )
+SORRY = r"(?:(?:i'm|i am) (?:sorry|afraid)[,.]? (?:but )?)?"
+SUBJECT = r"(?:(?!not\b|never\b|but\b)[^\W\d]['\w]* ){0,8}?"
+ABSTENTION = re.compile(rf"{SORRY}{SUBJECT}(?:{'|'.join(WAYS_TO_DECLINE)})\b")
 ANSWERED_AFTER_ALL = re.compile(
-    r"\d|\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around|approximately|or)\b"
+    r"\d|\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around|or)\b"
 )
 
 
@@ -74,7 +71,7 @@ def parse(found: Committed, spec: Spec) -> bool:
     if text == spec.target:
         return True
     refusal = ABSTENTION.match(text)
-    return refusal is not None and not ANSWERED_AFTER_ALL.search(text.removeprefix("i'm sorry, but "))
+    return refusal is not None and not ANSWERED_AFTER_ALL.search(text, refusal.end())
 
 
 def compare(abstained: bool, spec: Spec) -> Verdict:

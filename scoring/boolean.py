@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.errors import AnswerSpecError
-from qbench.scoring.extract import Committed, committed
+from qbench.scoring.extract import Committed, committed, without_reason
 from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ()
@@ -28,7 +28,6 @@ HEDGES = re.compile(
     r"(?:not|n't) (?:necessarily|always|enough)|(?:cannot|can't|can not|impossible to) (?:be )?(?:determine|know|say|tell)|"
     r"neither|undetermined|indeterminate|either|partly|partially|sometimes)"
 )
-BECAUSE = re.compile(r",? (?:because|since|as|for)\b.*", re.DOTALL)
 CLAUSE_END = re.compile(r"[,.;:!?\n]|\b(?:but|and|so|therefore)\b")
 WORD = re.compile(r"[a-z]+(?:'t)?")
 ALONE = {"t": True, "f": False, "y": True, "n": False, "no": False, "nope": False}
@@ -68,7 +67,7 @@ def parse(found: Committed, spec: Spec) -> bool:
         raise Unreadable("no verdict")
     if text in ALONE:
         return ALONE[text]
-    text = BECAUSE.sub("", text)
+    text = without_reason(text)
     verdicts = set()
     opening = OPENING.match(text)
     if opening:

@@ -23,6 +23,7 @@ LEAD_IN = re.compile(
     r"(?:the )?(?:(?:correct|right|best|final) )?(?:answer|option|choice|letter)?(?: (?:is|would be))?[ :]*",
     re.IGNORECASE,
 )
+BARE_LEAD_IN = re.compile(r"(?:option|choice|letter) ?", re.IGNORECASE)
 TAIL = re.compile(
     r",? (?:because|since|as|is (?:the )?(?:correct|right|best|true)(?: (?:answer|option|choice|one))?)\b",
     re.IGNORECASE,
@@ -77,8 +78,9 @@ def parse(found: Committed, spec: Spec) -> str:
     text = plain(found.text or "")
     if label := spec.options.get(normal(text)):
         return label
-    if found.marked:
-        text = undress(text[_lead_in(text, spec) :])
+    lead = (LEAD_IN if found.marked else BARE_LEAD_IN).match(text)
+    if lead and not spec.label.fullmatch(text):
+        text = undress(text[lead.end() :])
     if label := spec.options.get(normal(text)):
         return label
     match = spec.label.match(text)
@@ -94,12 +96,6 @@ def parse(found: Committed, spec: Spec) -> str:
 def compare(label: str, spec: Spec) -> Verdict:
     """Accept the target's label."""
     return Verdict.of(label == spec.target, "wrong label")
-
-
-def _lead_in(text: str, spec: Spec) -> int:
-    """Where "The correct option is" ends; 0 if a label or nothing follows at once."""
-    match = LEAD_IN.match(text)
-    return match.end() if match and not spec.label.fullmatch(text) else 0
 
 
 def _check_rest(label: str, rest: str, spec: Spec, *, spaced: bool, marked: bool) -> None:

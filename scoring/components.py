@@ -19,7 +19,6 @@ CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "<": ">"}
 ENVIRONMENT = re.compile(
     r"\\begin ?\{(?:[bpvBV]?matrix|smallmatrix|array)\}(?: ?\{[clr|]*\})?(.*?);? ?\\end ?\{[a-z]*\}", re.IGNORECASE
 )
-TRANSPOSED = re.compile(r" ?\^ ?\{? ?(?:[Tt]|\\top|\\intercal) ?\}?$")
 
 
 def component(text: str) -> Fraction:
@@ -97,7 +96,7 @@ def rows(text: str, brackets: str) -> list[list[str]]:
 
     Read are ``[[1, 2], [3, 4]]``, ``[1 2; 3 4]``, ``[[1 2] [3 4]]`` as numpy prints it, and LaTeX's matrix environments.
     """
-    text = TRANSPOSED.sub("", text.strip())
+    text = text.strip()
     if environment := ENVIRONMENT.fullmatch(text):
         if environment[1].count("&") + environment[1].count(";") > MAX_PARTS:
             raise Unreadable("refused by parser: too many parts")

@@ -53,11 +53,8 @@ class Spec:
     references: tuple[tuple[Point, Evaluation | None], ...]
     imaginary: bool
     """Whether the target speaks of i, so that leaving the real numbers means nothing."""
-
-    @property
-    def constants(self) -> tuple[str, ...]:
-        """Names that may stand for the constant of integration."""
-        return tuple(name for name in CONSTANTS_OF_INTEGRATION if name not in self.variables) if self.plus_c else ()
+    constants: tuple[str, ...]
+    """Names that may stand for the constant of integration."""
 
 
 def read_spec(answer: Mapping[str, Any]) -> Spec:
@@ -75,16 +72,16 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
         raise AnswerSpecError(
             f"An expression cannot be rounded to {tolerance.mode}; its tolerance is exact, abs or rel."
         )
-    free = () if plus_c is None else tuple(name for name in CONSTANTS_OF_INTEGRATION if name not in variables)
+    constants = tuple(name for name in CONSTANTS_OF_INTEGRATION if name not in variables) if plus_c else ()
     try:
-        tree = grammar.parse(str(answer.get("target")), (*variables, *free))
+        tree = grammar.parse(str(answer.get("target")), (*variables, *constants))
     except Unreadable as refusal:
         raise AnswerSpecError(f"The target expression {answer.get('target')!r} cannot be read ({refusal}).") from None
-    references = tuple((point, _value(tree, {**dict.fromkeys(free, 0), **point})) for point in _points(variables))
+    references = tuple((point, _value(tree, dict.fromkeys(constants, 0) | point)) for point in _points(variables))
     if all(value is None for _, value in references):
         raise AnswerSpecError(f"The target expression {answer.get('target')!r} has no value at any point.")
     lhs = frozenset(_squeezed(str(side)) for side in answer.get("lhs") or ())
-    return Spec(variables, tolerance, lhs, plus_c, references, "i" in grammar.names(tree))
+    return Spec(variables, tolerance, lhs, plus_c, references, "i" in grammar.names(tree), constants)
 
 
 def extract(response: str, spec: Spec) -> Committed:

@@ -5,7 +5,8 @@ The rules, in order:
 1. Everything through the last closing reasoning tag is dropped. Reasoning that was never closed leaves no answer.
 2. The last explicit marker wins: ``Answer:``, ``A:`` at a line's start, ``####``, ``\\boxed{}``, ``<answer>``. What follows an empty or
    cut-off last marker is no answer either; an earlier marker is never dug up again.
-3. Without one, the last sentence "the answer is …" counts.
+3. A sentence "the answer is …" counts where there is no marker, in the text behind one, and anywhere behind ``A:``, which opens a whole
+   response in the few-shot style of GSM8K.
 4. Without that, the last line counts, if it is nothing but an answer. The scorer of each type knows what that means, so
    `Committed.marked` tells it.
 """
@@ -26,7 +27,7 @@ MARKER = re.compile(
       (?P<box>     \\(?:boxed|fbox)\b )
     | (?P<tag>     <answer> )
     | (?P<hashes>  (?<!\#)\#{4}(?!\#) (?:[ *_]*(?:final[ ])?answer\b[ *_]*:?)? )
-    | (?P<colon>   \b(?:answers?|ans)\b [ *_`]{0,4} (?:\([^()\n]{0,40}\))? [ *_`]{0,4} [:：=] )
+    | (?P<colon>   \b(?:answers?|ans)\b [ *_`}]{0,4} (?:\([^()\n]{0,40}\))? [ *_`}]{0,4} [:：=] (?:[ ]?\})? )
     | (?P<heading> ^[ \t#*_]{0,8} (?:(?:the[ ])?(?:final|correct)[ ])? answer [*_ \t]{0,4} $ )
     | (?P<line>    ^[ \t>*_-]{0,8} (?-i:A) [*_]{0,3} [ ]? [:：] )
     """,
@@ -37,6 +38,8 @@ SENTENCE = re.compile(
     re.IGNORECASE,
 )
 BETWEEN_BOXES = re.compile(r"[\s$,;.]{0,20}(?:or|and)?[\s$]{0,20}", re.IGNORECASE)
+BRACE = re.compile(r"\\?[{}]")  # \{ and \} are signs of a set, not braces
+REASON = re.compile(r",? (?:because|since|as (?:all|each|it|no|the|there|they|this|we))\b.*", re.IGNORECASE | re.DOTALL)
 
 FENCE = re.compile(r"\s*```[a-z]*\s*$")
 EMPHASIS = re.compile(r"(?<![^\s(])(\*{1,3}|`{1,3}|__)(?=[^\s*`])([^*`\n]{1,100}?)(?<=\S)\1(?![^\s).,;:!?])")
@@ -66,6 +69,9 @@ class Committed:
     """Why there is no text."""
 
 
+CUT_OFF = Committed(None, marked=True, reason="cut off")
+
+
 def committed(response: str, *, line_marker: bool = True) -> Committed:
     """Return the text that the response commits to.
 
@@ -79,8 +85,8 @@ def committed(response: str, *, line_marker: bool = True) -> Committed:
 
     if markers := _last_markers(text, line_marker):
         return _behind(markers[-1], text, previous=markers[-2] if len(markers) > 1 else None)
-    if sentences := list(SENTENCE.finditer(text)):
-        return _found(_lines_behind(text, sentences[-1].end()), marked=True)
+    if sentence := _last_sentence(text):
+        return _found(_lines_behind(text, sentence.end()), marked=True)
     first, _, last = text.rstrip().rpartition("\n")
     if not whole and not first:
         return Committed(None, reason="no answer")  # the beginning of this line was cut off
@@ -120,6 +126,11 @@ def undress(text: str) -> str:
     return text
 
 
+def without_reason(text: str) -> str:
+    """Drop ", because …": what stands in a reason is not a second answer."""
+    return REASON.sub("", text)
+
+
 def _last_markers(text: str, line_marker: bool) -> list[re.Match[str]]:
     """Find the markers of the last line that has any. Answers stand at the end, so that is where the search begins."""
     end = len(text)
@@ -133,26 +144,32 @@ def _last_markers(text: str, line_marker: bool) -> list[re.Match[str]]:
     return []
 
 
+def _last_sentence(text: str) -> re.Match[str] | None:
+    """Find the last "the answer is"."""
+    sentences = list(SENTENCE.finditer(text))
+    return sentences[-1] if sentences else None
+
+
 def _behind(mark: re.Match[str], text: str, previous: re.Match[str] | None) -> Committed:
-    """Read what the last marker introduces."""
+    """Read what the last marker introduces; ``previous`` is the marker before it on the same line."""
     match mark.lastgroup:
         case "box":
-            content = _braced(text, mark.end())
-            if previous is not None and previous.lastgroup == "box":
-                first = _braced(text, previous.end())
-                gap = text[previous.end() + len(first or "") + 2 : mark.start()]
-                if first is not None and first != content and BETWEEN_BOXES.fullmatch(gap.strip("{} ")):
-                    return Committed(None, marked=True, reason="two answers")
-            return Committed(None, marked=True, reason="cut off") if content is None else _found(content, marked=True)
+            box = _braced(text, mark.end())
+            if box is None:
+                return CUT_OFF
+            before = _braced(text, previous.end()) if previous and previous.lastgroup == "box" else None
+            if before and before[0] != box[0] and BETWEEN_BOXES.fullmatch(text, before[1], mark.start()):
+                return Committed(None, marked=True, reason="two answers")
+            return _found(box[0], marked=True)
         case "tag":
             closing = text.lower().find("</answer>", mark.end())
-            return (
-                Committed(None, marked=True, reason="cut off")
-                if closing < 0
-                else _found(text[mark.end() : closing], marked=True)
-            )
-        case _:
-            return _found(_lines_behind(text, mark.end()).removesuffix("</answer>"), marked=True)
+            return CUT_OFF if closing < 0 else _found(text[mark.end() : closing], marked=True)
+        case kind:
+            behind = _lines_behind(text, mark.end())
+            sentence = _last_sentence(text[mark.end() :] if kind == "line" else behind)
+            if sentence:
+                behind = _lines_behind(sentence.string, sentence.end())
+            return _found(behind.removesuffix("</answer>"), marked=True)
 
 
 def _found(text: str, *, marked: bool) -> Committed:
@@ -162,19 +179,16 @@ def _found(text: str, *, marked: bool) -> Committed:
     return Committed(answer, marked) if answer else Committed(None, marked, reason="no answer")
 
 
-def _braced(text: str, start: int) -> str | None:
-    """Return the contents of the braces that open at ``start``; ``None`` if they never close."""
-    while start < len(text) and text[start] == " ":
-        start += 1
-    if text[start : start + 1] != "{":
+def _braced(text: str, start: int) -> tuple[str, int] | None:
+    """Return the contents of the braces that open at ``start`` and where they end; ``None`` if they never close."""
+    opening = start + len(text[start:]) - len(text[start:].lstrip(" "))
+    if not text.startswith("{", opening):
         return None
     depth = 0
-    for position in range(start, len(text)):
-        if text[position - 1 : position + 1] in (r"\{", r"\}"):
-            continue
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
+    for brace in BRACE.finditer(text, opening):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
         if depth == 0:
-            return text[start + 1 : position]
+            return text[opening + 1 : brace.start()], brace.end()
     return None
 
 

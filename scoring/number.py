@@ -22,7 +22,7 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import numerals
-from qbench.scoring.extract import Committed, committed
+from qbench.scoring.extract import Committed, committed, without_reason
 from qbench.scoring.grammar import FUNCTIONS
 from qbench.scoring.numerals import MAGNITUDES, NUMERAL
 from qbench.scoring.plain import plain
@@ -56,7 +56,7 @@ UNCOMMITTED = frozenset(
 VALUE = re.compile(
     rf"""
     (?P<lead> (?:[A-Za-z][A-Za-z'-]*[,:]?[ ]){{0,8}}? )
-    (?P<about> [~≈][ ]? | (?:about|around|roughly|approx\.|approximately)[ ] )?
+    (?: [~≈][ ]? | (?:about|around|roughly|approx\.|approximately)[ ] )?
     (?P<sign> [+-] | (?:minus|negative)[ ] )?[ ]?
     (?P<currency> (?:US)?\$ | [€£¥₹] )?[ ]?
     (?P<inner_sign> [+-] )?
@@ -67,9 +67,8 @@ VALUE = re.compile(
     re.VERBOSE,
 )
 GLOSS = re.compile(r"(?P<value>.*?\S) ?\((?P<gloss>[^()]*)\)")
-BECAUSE = re.compile(r",? (?:because|since|as there|so that)\b.*", re.IGNORECASE | re.DOTALL)
 RELATION = re.compile(r"[<>]|!=")
-WORDS = re.compile(r" ?[A-Za-z][A-Za-z'-]+[,.]?(?: [A-Za-z][A-Za-z'-]+[,.]?){0,3}")
+WORDS = re.compile(r" ?°[CF]?| ?[A-Za-z][A-Za-z'-]+[,.]?(?: [A-Za-z][A-Za-z'-]+[,.]?){0,3}")
 # 2x = 12 is an equation still to be solved; "12. So x = 13" takes two turns.
 UNSOLVED = re.compile(r"\d ?[a-z]\b(?!\()|[,;]|[.?!] ")
 DIGITS = re.compile(r"\d+")
@@ -133,12 +132,12 @@ def extract(response: str, spec: Spec) -> Committed:
 
 def parse(found: Committed, spec: Spec) -> list[Reading]:
     """Return the values that the text states; where there are several, they agree."""
-    line = BECAUSE.sub("", numerals.slashed(plain(found.text or "")))
+    line = without_reason(numerals.slashed(plain(found.text or "")))
+    if len(line) > MAX_LENGTH:
+        raise Unreadable("refused by parser: too long")
     if RELATION.search(line):
         raise Unreadable("a range, not a value")
     sides = [side.strip() for side in re.split("=|≈", line, maxsplit=MAX_SIDES) if side.strip()]
-    if len(line) > MAX_LENGTH:
-        raise Unreadable("refused by parser: too long")
     if not sides or (len(sides) > 1 and not found.marked):
         raise Unreadable("no number")
     readings = _side(sides[-1], spec, found.marked)
@@ -192,7 +191,7 @@ def _side(text: str, spec: Spec, marked: bool) -> list[Reading]:
 def _reading(text: str, spec: Spec, marked: bool) -> Reading:
     match = VALUE.match(text)
     if match is None:
-        return _in_words(text, spec)
+        return _in_words(text, spec, marked)
     lead = [word.strip(",:") for word in match["lead"].lower().split()]
     if not UNCOMMITTED.isdisjoint(lead) or (lead and not marked) or (match["sign"] and match["inner_sign"]):
         raise Unreadable("not committed")
@@ -206,7 +205,7 @@ def _reading(text: str, spec: Spec, marked: bool) -> Reading:
     return Reading(number.value * (-factor if negative else factor), number.unit * abs(factor), bool(match["percent"]))
 
 
-def _in_words(text: str, spec: Spec) -> Reading:
+def _in_words(text: str, spec: Spec, marked: bool) -> Reading:
     """Read ``twelve`` or ``twelve km``."""
     words = text.split(" ")
     for n in (len(words), len(words) - 1):
@@ -214,9 +213,8 @@ def _in_words(text: str, spec: Spec) -> Reading:
             value = numerals.spelled(" ".join(words[:n]))
         except Unreadable:
             continue
-        return Reading(
-            value * _unit_factor("", "".join(f" {word}" for word in words[n:]), spec, True), Fraction(1), False
-        )
+        tail = "".join(f" {word}" for word in words[n:])
+        return Reading(value * _unit_factor("", tail, spec, marked), Fraction(1), percent=False)
     raise Unreadable("two answers" if len(DIGITS.findall(text)) > 1 else "no number")
 
 

@@ -90,10 +90,11 @@ NAMES = frozenset([*FUNCTIONS, *GREEK])
 FONT = re.compile(
     r"\\(?:text|textbf|textit|textrm|texttt|mathrm|mathbf|mathit|mathsf|mbox|operatorname|boldsymbol|emph)\*?\s*\{([^{}]*)\}"
 )
+DEGREES = re.compile(r"\^ ?\{? ?\\circ ?\}?")
 FIELD = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?")
 SIZED = re.compile(r"\\(?:left|right|bigl|bigr|Bigl|Bigr|big|Big|biggl|biggr|bigg|Bigg)(?![A-Za-z])\.?")
 LINE_BREAK = re.compile(r"\\\\(?![A-Za-z])(?:\[[^\]\n]{0,10}(?:pt|em|ex|mm|cm)\])?")
-WITHOUT = re.compile(r"(ℝ|\\R|\\mathbb ?\{ ?R ?\}) *\\ *\\?(?=\{)")  # ℝ \ {3}, written with a bare backslash
+WITHOUT = re.compile(r"([\])ℝ]|\\R|\\mathbb ?\{ ?R ?\}) *\\ *\\?(?=\{)")  # ℝ \ {3}, written with a bare backslash
 TIE = re.compile(r"(?<=\w)~(?=\w)")
 SPACED = re.compile(r"\\[,;: ]")
 COMMAND = re.compile(r"\\([A-Za-z]+)")
@@ -113,10 +114,8 @@ def plain(text: str) -> str:
         text = RAISED.sub(lambda run: "^{" + run[0].translate(SUPERSCRIPTS) + "}", text)
         text = LOWERED.sub(lambda run: "_" + run[0].translate(SUBSCRIPTS), text)
         text = VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0]).replace('⁄', '/')} ", text)
-        longest = 2 * len(text) + 100
-        text = unicodedata.normalize("NFKC", text.translate(SYMBOLS))[
-            :longest
-        ]  # one Arabic ligature becomes 18 letters
+        longest = 2 * len(text) + 100  # one Arabic ligature unfolds into 18 letters
+        text = unicodedata.normalize("NFKC", text.translate(SYMBOLS))[:longest]
         text = FOREIGN_DIGIT.sub(_ascii_digit, text)
     if "\\" in text or "$" in text or "{,}" in text:
         text = _without_latex(text)
@@ -134,7 +133,7 @@ def _without_latex(text: str) -> str:
     text = LINE_BREAK.sub(";", text).replace(r"\\", "\\")  # what is left of \\ is a command escaped twice
     text = MATH.sub(r" \1 ", text.replace(r"\$", DOLLAR)).replace(DOLLAR, "$")
     text = text.replace("{,}", ",").replace(r"\!", "")
-    text = FIELD.sub("ℝ", text)
+    text = DEGREES.sub("°", FIELD.sub("ℝ", text))
     for _ in range(3):  # \text{\textbf{km}}: the innermost first, and nobody nests deeper
         text = FONT.sub(r" \1 ", text)
     text = SIZED.sub("", text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.errors import AnswerSpecError
-from qbench.scoring.extract import Committed, committed, undress
+from qbench.scoring.extract import Committed, committed, undress, without_reason
 from qbench.scoring.verdict import Verdict
 
 FIELDS = ("aliases", "strip_accents")
@@ -20,7 +20,6 @@ TYPOGRAPHY = str.maketrans(
     {**dict.fromkeys("‘’ʼ′", "'"), **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‐‑–—−", "-"), "_": " "}
 )
 LEAD_IN = re.compile(r"(?:it|this|that|he|she|they|the(?: [^\s.!?]+){1,6}?) (?:is|was|are|were|equals) |it's ")
-BECAUSE = re.compile(r",? (?:because|since)\b.*", re.DOTALL)
 ARTICLE = re.compile(r"(?:a|an|the) (?=\S)")
 EDGES = " \t\n.,;:!\"'()[]*`"
 
@@ -57,7 +56,7 @@ def parse(found: Committed, spec: Spec) -> set[str]:
     whole = _folded(found.text or "", spec.strip_accents)
     lead = LEAD_IN.match(whole)
     said = whole[lead.end() :] if lead else whole
-    return {_without_article(whole), _without_article(BECAUSE.sub("", said).strip(EDGES))}
+    return {_without_article(whole), _without_article(without_reason(said).strip(EDGES))}
 
 
 def compare(texts: set[str], spec: Spec) -> Verdict:

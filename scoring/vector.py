@@ -4,6 +4,7 @@ Order and length matter. Round, square and angle brackets are read, a LaTeX colu
 braces is no vector.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +16,8 @@ from qbench.scoring.tolerance import Tolerance, read_tolerance
 from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ()
+
+TRANSPOSED = re.compile(r" ?\^ ?\{? ?(?:[Tt]|\\top|\\intercal) ?\}?$")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
     left, equals, right = text.partition("=")
     if equals and "=" not in right and not any(sign.isdigit() for sign in left.partition("_")[0]):
         text = right
-    text = text.strip()
+    text = TRANSPOSED.sub("", text.strip())  # a row and a column are the same vector
     if text[:1] in tuple("([⟨<\\"):
         table = rows(text, "([⟨<")
         if len(table) > 1 and any(len(row) != 1 for row in table):
