@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_ITEMS = 20  # per template
 VALIDATION_ITEMS = 5  # per template: few-shot examples and calibration text
 DEFAULT_SEED = 2026
+NO_LEAVES = ("facts", "groups")  # folders of tasks/ that hold no leaf
 CATEGORIES = (
     "numerical",
     "long_context",
@@ -98,12 +99,19 @@ def load_items(
     """
     import datasets  # slow to import, and only lm-eval needs it
 
-    leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, str(version), templates)
-    splits = {"test": int(qb_items), "validation": VALIDATION_ITEMS}
+    declared = json.dumps([category, subcategory, str(version), templates], default=str)
     return {
-        split: datasets.Dataset.from_list([item.row() for item in leaf.items(split, items=count, seed=int(qb_seed))])
-        for split, count in splits.items()
+        split: datasets.Dataset.from_list(_rows(declared, split, count, int(qb_seed)))
+        for split, count in (("test", int(qb_items)), ("validation", VALIDATION_ITEMS))
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _rows(declared: str, split: str, items: int, seed: int) -> list[dict[str, Any]]:
+    """Draw one split of a leaf. Remembered, because a glob matches a leaf and its tag, and lm-eval then builds the leaf twice."""
+    category, subcategory, version, templates = json.loads(declared)
+    leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, version, templates)
+    return [item.row() for item in leaf.items(split, items=items, seed=seed)]
 
 
 def _leaf(task: str, category: str, subcategory: str, version: str, entries: Any, path: Path | None = None) -> Leaf:
@@ -153,7 +161,7 @@ def read_leaf(path: Path) -> Leaf:
 def leaves(folder: Path | None = None) -> list[Leaf]:
     """Return every leaf of the bank, in the order of CATEGORIES and then by name."""
     root = folder or tasks_dir()
-    found = [read_leaf(path) for path in sorted(root.glob("*/*.yaml")) if path.parent.name != "facts"]
+    found = [read_leaf(path) for path in sorted(root.glob("*/*.yaml")) if path.parent.name not in NO_LEAVES]
     order = {category: position for position, category in enumerate(CATEGORIES)}
     return sorted(found, key=lambda leaf: (order.get(leaf.category, len(order)), leaf.task))
 

@@ -108,8 +108,9 @@ def sweep(
         _resolved(name)
     if not _resolved(levels[0]).is_full_precision:
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {levels[0]}.")
-    manager, task_names = find_tasks(tasks, include_path, metadata={"qb_items": items, "qb_seed": seed})
+    manager, names = find_tasks(tasks, include_path, metadata={"qb_items": items, "qb_seed": seed})
     with quiet():
+        loaded = _load_tasks(manager, names, num_fewshot, seed)
         lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
     lm.record_failures = True
     plan = Plan(
@@ -117,7 +118,7 @@ def sweep(
         model_sha256=lm.weights_sha256(),
         model_args=dict(model_args or {}),
         levels=list(levels),
-        tasks=task_names,
+        tasks=list(loaded),
         items=items,
         limit=limit,
         seed=seed,
@@ -131,11 +132,8 @@ def sweep(
     folders = [(name, _folder(name)) for name in levels]
     if noise_floor:
         folders.insert(1, (levels[0], _folder(levels[0]) + REPEAT))
-    n_cells = len(folders) * len(task_names)
+    n_cells = len(folders) * len(loaded)
     with tqdm(total=n_cells, disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
-        bar.set_description("building tasks")
-        with quiet():
-            loaded = _load_tasks(manager, task_names, plan)
         for name, folder in folders:
             _run_level(lm, name, run_dir, folder, loaded, plan, bar, drafts=drafts)
     return records.read_sweep(run_dir)
@@ -171,7 +169,7 @@ def _write_plan(run_dir: Path, plan: Plan) -> None:
 def find_tasks(
     patterns: Sequence[str], include_path: Sequence[Path] = (), metadata: dict[str, Any] | None = None
 ) -> tuple[TaskManager, list[str]]:
-    """Return a task manager and the names of the leaf tasks that the patterns mean, each once, in the bank's order.
+    """Return a task manager and the names that the patterns mean, each once, our leaves in the bank's order.
 
     lm-eval's own 10,000 tasks take seconds to index, so they are looked at only when a pattern matches none of ours.
 
@@ -214,14 +212,15 @@ def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
                 )
 
 
-def _load_tasks(manager: TaskManager, names: list[str], plan: Plan) -> dict[str, Any]:
+def _load_tasks(manager: TaskManager, names: list[str], num_fewshot: int | None, seed: int) -> dict[str, Any]:
+    """Build the tasks, groups and tags resolved to their leaves; few-shot settings as lm-eval's simple_evaluate makes them."""
     loaded: dict[str, Any] = manager.load(names)["tasks"]
     for task in loaded.values():
-        if plan.num_fewshot is not None and task.get_config("num_fewshot") != 0:
-            task.set_config(key="num_fewshot", value=plan.num_fewshot)
+        if num_fewshot is not None and task.get_config("num_fewshot") != 0:
+            task.set_config(key="num_fewshot", value=num_fewshot)
         elif task.get_config("num_fewshot") is None:
             task.set_config(key="num_fewshot", value=0)
-        task.set_fewshot_seed(seed=plan.seed)
+        task.set_fewshot_seed(seed=seed)
     return loaded
 
 

@@ -38,6 +38,12 @@ def test_every_yaml_becomes_a_task(manager: TaskManager) -> None:
     assert on_disk == indexed
 
 
+def test_the_groups_hold_every_leaf_once(manager: TaskManager) -> None:
+    loaded = manager.load("qbench")
+    assert sorted(loaded["tasks"]) == sorted(IDS)
+    assert {name for name in loaded["groups"] if name != "qbench"} == {f"qbench-{category}" for category in CATEGORIES}
+
+
 def test_the_glob_means_the_thirty_leaves_once_each(manager: TaskManager) -> None:
     loaded = manager.load(manager.match_tasks(["qbench_*"]))
     assert sorted(loaded["tasks"]) == sorted(IDS)

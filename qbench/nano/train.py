@@ -33,7 +33,7 @@ class Plan:
 
     tokens: int = 20_000_000
     minutes: float | None = None
-    batch_tokens: int = 4096
+    batch_tokens: int = 2048
     learning_rate: float = 2e-3
     final_share: float = 0.02
     """Of the learning rate, at the end."""
