@@ -10,7 +10,8 @@ mentions                a list of concepts, each a phrase or a list of synonyms;
                         or ``{concepts: […], at_least: n}``
 avoids                  a list of phrases                                           share of them that do not occur
 starts_with, ends_with  a phrase or a list of alternatives                          0 or 1; case, quotes and punctuation do not count
-lines_starting          a list of phrases                                           share of them that begin some line
+contains_lines_         a list of phrases, such as headings                         share of them that begin some line
+starting
 numbered_steps          bounds                                                      lines numbered 1, 2, 3 … without a gap, as bounds
 order                   a list of phrases                                           share that is found in this order
 dialogue                ``{speakers: 2 or [names], turns: bounds}``                 mean over speakers and turns
@@ -117,7 +118,7 @@ def ends_with(options: Any) -> Check:
     return lambda prose: float(_bare(prose.text[-1_000:]).endswith(endings))
 
 
-def lines_starting(options: Any) -> Check:
+def contains_lines_starting(options: Any) -> Check:
     openings = [_bare(phrase) for phrase in _texts(options)]
 
     def begun(prose: Prose) -> float:
@@ -273,7 +274,7 @@ CHECKS: dict[str, Callable[[Any], Check]] = {
     "avoids": avoids,
     "starts_with": starts_with,
     "ends_with": ends_with,
-    "lines_starting": lines_starting,
+    "contains_lines_starting": contains_lines_starting,
     "numbered_steps": _counted(_steps),
     "order": order,
     "dialogue": dialogue,

@@ -53,11 +53,11 @@ def test_no_hostile_response_is_executed_or_right(kind: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", SPECS)
 def test_random_tokens_raise_nothing(kind: str) -> None:
     rng = random.Random(kind)
-    for _ in range(500):
+    for _ in range(300):
         judge(soup(rng), SPECS[kind])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(response=st.text(max_size=200), marker=st.sampled_from(["", "Answer: ", "<answer>", "\\boxed{"]))
 def test_arbitrary_text_raises_nothing(response: str, marker: str) -> None:
     for answer in SPECS.values():
