@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from lm_eval.tasks import TaskManager
@@ -130,3 +131,12 @@ def test_the_release_is_this_bank() -> None:
     from qbench.bank import verify
 
     assert verify()["items"] > 1000
+
+
+def test_all_ninety_questions_of_the_source_document_are_asked_word_for_word(items: dict[str, list[Item]]) -> None:
+    wanted = json.loads((Path(__file__).parent / "document_questions.json").read_text(encoding="utf-8"))
+    assert len(wanted) == 90
+    asked = [item.question for drawn in items.values() for item in drawn if item.source == "document"]
+    # A question that refers to a document is followed by it.
+    missing = [text for text in wanted if not any(q == text or q.startswith(text + "\n") for q in asked)]
+    assert missing == []
