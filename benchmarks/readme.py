@@ -15,10 +15,10 @@ PYTHON = sys.executable
 COMMANDS = {
     "demo": ["qbench sweep --items 3 --run runs/demo"],
     "measured": [
+        "python benchmarks/sweep.py --items 3",
+        "python benchmarks/resume.py",
         "python benchmarks/startup.py",
-        "python benchmarks/sweep.py",
-        "python benchmarks/scoring.py",
-        "python benchmarks/coverage.py",
+        "python benchmarks/scorers.py",
     ],
 }
 

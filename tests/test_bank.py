@@ -12,7 +12,7 @@ import pytest
 from lm_eval.tasks import TaskManager
 
 from qbench.bank import CATEGORIES, DEFAULT_ITEMS, Leaf, digest, leaves, tasks_dir
-from qbench.scoring import judge
+from qbench.scoring import check_spec, judge
 from qbench.templates import Item
 
 LEAVES = leaves()
@@ -68,8 +68,10 @@ def test_a_leaf_is_named_after_its_place(leaf: Leaf) -> None:
 @pytest.mark.parametrize("task", IDS)
 def test_every_reference_answer_scores_itself_correct(task: str, items: dict[str, list[Item]]) -> None:
     for item in items[task]:
+        check_spec(json.loads(item.answer))  # a misspelt field is an error, not a default
         if item.choices:
             assert item.choices[item.target_index] == item.target, item.id
+        if item.category == "knowledge":  # forced choice
             continue
         response = item.reference or f"{item.solution}\nAnswer: {item.target}"
         verdict = judge(response, json.loads(item.answer))
