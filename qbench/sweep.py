@@ -247,59 +247,58 @@ def _run_level(
     level_dir = run_dir / folder
     info = records.read_run(level_dir).info if (level_dir / records.RUN_FILE).is_file() else None
     cells: dict[str, Any] = dict(info["cells"]) if info else {}
-    finished = [task for task in tasks if _is_finished(level_dir, cells, task)]
-    bar.update(len(finished))
-    if len(finished) == len(tasks):
+    portions = _portions(tasks, plan)
+    unfinished = [portion for portion in portions if not all(_is_finished(level_dir, cells, task) for task in portion)]
+    bar.update(len(tasks) - sum(map(len, unfinished)))
+    if not unfinished:
         return
     started = time.perf_counter()
     proof = lm.set_level(name)
-    seconds = {"load_and_quantize": time.perf_counter() - started}
+    seconds = time.perf_counter() - started
     is_repeat = folder.endswith(REPEAT)
     # The noise floor asks what another batch size alone changes, so it must decode for itself.
     lm.batch_size_per_gpu = max(1, plan.batch_size // 3) if is_repeat else plan.batch_size
     draft_dir = _draft_source(run_dir, plan, folder, proof.bits_per_weight) if drafts and not is_repeat else None
-    for task_name, task in tasks.items():
-        if task_name in finished:
-            continue
-        bar.set_description(f"{folder} {task_name.removeprefix('qbench_')}")
-        lm.notes = {}
-        lm.drafts = _drafts(draft_dir, task_name) if draft_dir else {}
-        started = time.perf_counter()
-        samples = _evaluate(lm, task_name, task, plan)
-        cells[task_name] = {
-            **records.write_samples(level_dir, task_name, samples),
-            "n_failed": sum(sample["failed"] is not None for sample in samples),
-            "seconds": round(time.perf_counter() - started, 3),
-            "drafts_accepted": _share_accepted(lm),
-        }
+    for portion in unfinished:
+        bar.set_description(f"{folder} {next(iter(portion)).removeprefix('qbench_')}")
+        cells |= _evaluate(lm, portion, level_dir, draft_dir, plan)
         records.write_json(
             level_dir / records.RUN_FILE,
             {
                 "level": {"name": folder, **_describe(lm.level)},
-                "model": {
-                    "name": plan.model,
-                    "sha256": plan.model_sha256,
-                    "n_parameters": proof.n_parameters,
-                    "dtype": str(lm.model.dtype),
-                },
-                "bank": plan.bank,
-                "seeds": {"items": plan.seed, "fewshot": plan.seed},
-                "batch_size": lm.batch_size_per_gpu,
+                **_provenance(lm, plan),
                 "draft_from": draft_dir.name if draft_dir else None,
-                "versions": {
-                    "python": platform.python_version(),
-                    **{library: version(library) for library in LIBRARIES},
+                "timing_seconds": {
+                    "load_and_quantize": round(seconds, 3),
+                    "evaluate": round(sum(cell["seconds"] for cell in cells.values()), 3),
                 },
-                "git_commit": _git_commit(),
-                "hardware": _hardware(),
-                "timing_seconds": {**seconds, "evaluate": round(sum(cell["seconds"] for cell in cells.values()), 3)},
                 "peak_memory_bytes": _peak_memory(),
                 "energy_joules": None,
                 "proof": proof.to_json(),
                 "cells": cells,
             },
         )
-        bar.update()
+        bar.update(len(portion))
+
+
+PORTION_BATCHES = 4  # full batches' worth of items in a portion, so that small tasks share batches
+
+
+def _portions(tasks: Mapping[str, Any], plan: Plan) -> list[dict[str, Any]]:
+    """Cut the tasks into portions that are evaluated together and finished together.
+
+    The cut follows from the plan alone, never from what is already finished: batches are then the same in a sweep that was continued.
+    """
+    portions: list[dict[str, Any]] = [{}]
+    room = PORTION_BATCHES * plan.batch_size
+    for name, task in tasks.items():
+        n_items = len(task.eval_docs) if plan.limit is None else min(plan.limit, len(task.eval_docs))
+        if portions[-1] and n_items > room:
+            portions.append({})
+            room = PORTION_BATCHES * plan.batch_size
+        portions[-1][name] = task
+        room -= n_items
+    return portions
 
 
 def _is_finished(level_dir: Path, cells: Mapping[str, Any], task: str) -> bool:
@@ -307,18 +306,38 @@ def _is_finished(level_dir: Path, cells: Mapping[str, Any], task: str) -> bool:
     return task in cells and records.samples_path(level_dir, task).is_file()
 
 
-def _evaluate(lm: QBenchLM, task_name: str, task: Any, plan: Plan) -> list[Sample]:
-    """Let lm-eval evaluate one task, and return its samples with our fields."""
+def _evaluate(
+    lm: QBenchLM, tasks: dict[str, Any], level_dir: Path, draft_dir: Path | None, plan: Plan
+) -> dict[str, Any]:
+    """Let lm-eval evaluate a portion of tasks, write their samples, and return what run.json says of these cells."""
+    lm.notes = {}
+    lm.drafts = {prompt: draft for task in tasks for prompt, draft in _drafts(draft_dir, task)} if draft_dir else {}
+    started = time.perf_counter()
     with quiet():
         results = evaluate(
             lm,
-            {"tasks": {task_name: task}},
+            {"tasks": tasks},
             limit=plan.limit,
             bootstrap_iters=0,  # intervals are qbench.stats' work, on pairs
             log_samples=True,
             apply_chat_template=plan.apply_chat_template,
         )
-    return [_as_written(sample, lm.notes) for sample in results["samples"][task_name]]
+    samples = {task: [_as_written(sample, lm.notes) for sample in results["samples"][task]] for task in tasks}
+    seconds_per_item = (time.perf_counter() - started) / max(1, sum(map(len, samples.values())))
+    return {
+        task: {
+            **records.write_samples(level_dir, task, samples[task]),
+            "n_failed": sum(sample["failed"] is not None for sample in samples[task]),
+            "n_tokens": sum(sample["n_tokens"] for sample in samples[task]),
+            "n_tokens_drafted": sum(lm.notes[prompt].accepted for prompt in _prompts(samples[task]) & lm.notes.keys()),
+            "seconds": round(seconds_per_item * len(samples[task]), 3),
+        }
+        for task in tasks
+    }
+
+
+def _prompts(samples: Sequence[Sample]) -> set[str]:
+    return {sample["arguments"]["gen_args_0"]["arg_0"] for sample in samples}
 
 
 def _as_written(sample: Sample, notes: Mapping[str, Note]) -> Sample:
@@ -349,23 +368,32 @@ def _draft_source(run_dir: Path, plan: Plan, folder: str, bits_per_weight: float
     return run_dir / min(not_smaller, key=not_smaller.__getitem__) if not_smaller else None
 
 
-def _drafts(draft_dir: Path, task: str) -> dict[str, str]:
-    """Responses by prompt. Read back from the file even in one go, so that a continued sweep verifies the same drafts."""
-    drafts = {}
+def _drafts(draft_dir: Path, task: str) -> Iterator[tuple[str, str]]:
+    """Prompts and responses. Read back from the file even in one go, so that a continued sweep verifies the same drafts."""
     for sample in records.read_run(draft_dir).samples(task):
         first = sample["arguments"]["gen_args_0"]
         if isinstance(first.get("arg_1"), dict) and not sample["failed"]:
-            drafts[first["arg_0"]] = sample["resps"][0][0]
-    return drafts
-
-
-def _share_accepted(lm: QBenchLM) -> float | None:
-    """Share of the response tokens that came from drafts; None where nothing was drafted."""
-    n_tokens = sum(note.n_tokens for note in lm.notes.values())
-    return round(sum(note.accepted for note in lm.notes.values()) / n_tokens, 4) if lm.drafts and n_tokens else None
+            yield first["arg_0"], sample["resps"][0][0]
 
 
 # ---------------------------------------------------------------- provenance
+
+
+def _provenance(lm: QBenchLM, plan: Plan) -> dict[str, Any]:
+    return {
+        "model": {
+            "name": plan.model,
+            "sha256": plan.model_sha256,
+            "n_parameters": sum(parameter.numel() for parameter in lm.model.parameters()),
+            "dtype": str(lm.model.dtype),
+        },
+        "bank": plan.bank,
+        "seeds": {"items": plan.seed, "fewshot": plan.seed},
+        "batch_size": lm.batch_size_per_gpu,
+        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "git_commit": _git_commit(),
+        "hardware": _hardware(),
+    }
 
 
 def _describe(level: levels.Level | levels.Mix) -> dict[str, Any]:
