@@ -1,9 +1,8 @@
 """One sweep against as many runs of lm_eval, on the same items, compared item by item; and the sweep's peak memory.
 
-    python benchmarks/sweep.py [--items 3] [--model PATH] [--batch-size 64]
+    python benchmarks/sweep.py [--items 3] [--model PATH] [--batch-size 64] [--lm-eval-batch-size 1]
 
-Everything is timed as whole processes, one after the other, in this one run. Both sides get the same batch size; lm_eval's own default
-of 1 would make it several times slower still.
+Everything is timed as whole processes, one after the other, in this one run. Both sides get the same batch size unless told otherwise.
 """
 
 import argparse
@@ -45,6 +44,7 @@ def main() -> None:
     parser.add_argument("--model", default="")
     parser.add_argument("--items", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--lm-eval-batch-size", type=int, help="lm_eval's own default is 1 (default here: ours)")
     parser.add_argument("--tasks", default="qbench_*")
     options = parser.parse_args()
     qbench = [sys.executable, "-m", "qbench"]
@@ -79,7 +79,12 @@ def main() -> None:
                 "--tasks",
                 options.tasks,
             ]
-            command += ["--batch_size", str(options.batch_size), "--metadata", json.dumps({"qb_items": options.items})]
+            command += [
+                "--batch_size",
+                str(options.lm_eval_batch_size or options.batch_size),
+                "--metadata",
+                json.dumps({"qb_items": options.items}),
+            ]
             theirs.append(measure([*command, "--log_samples", "--output_path", str(output)]))
             run = sweep.run(level)
             for task in run.tasks:

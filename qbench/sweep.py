@@ -108,32 +108,34 @@ def sweep(
         _resolved(name)
     if not _resolved(levels[0]).is_full_precision:
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {levels[0]}.")
+    if own := sorted({"pretrained", "level", "batch_size"} & (model_args or {}).keys()):
+        raise QBenchError(f"The model arguments must not set {', '.join(own)}: --model, --levels and --batch-size do.")
     manager, names = find_tasks(tasks, include_path, metadata={"qb_items": items, "qb_seed": seed})
-    with quiet():
-        loaded = _load_tasks(manager, names, num_fewshot, seed)
-        lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
-    lm.record_failures = True
-    plan = Plan(
-        model=model or "nano",
-        model_sha256=lm.weights_sha256(),
-        model_args=dict(model_args or {}),
-        levels=list(levels),
-        tasks=list(loaded),
-        items=items,
-        limit=limit,
-        seed=seed,
-        num_fewshot=num_fewshot,
-        apply_chat_template=apply_chat_template,
-        batch_size=batch_size,
-        bank=bank.release(),
-    )
-    run_dir = run or Path("runs") / Path(model or "nano").name
-    _write_plan(run_dir, plan)
-    folders = [(name, _folder(name)) for name in levels]
-    if noise_floor:
-        folders.insert(1, (levels[0], _folder(levels[0]) + REPEAT))
-    n_cells = len(folders) * len(loaded)
-    with tqdm(total=n_cells, disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
+    run_dir = Path(run) if run else Path("runs") / Path(model or "nano").name
+    with tqdm(desc="loading", disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
+        with quiet():
+            loaded = _load_tasks(manager, names, num_fewshot, seed)
+            lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
+        lm.record_failures = True
+        plan = Plan(
+            model=model or "nano",
+            model_sha256=lm.weights_sha256(),
+            model_args=dict(model_args or {}),
+            levels=list(levels),
+            tasks=list(loaded),
+            items=items,
+            limit=limit,
+            seed=seed,
+            num_fewshot=num_fewshot,
+            apply_chat_template=apply_chat_template,
+            batch_size=batch_size,
+            bank=bank.release(),
+        )
+        _write_plan(run_dir, plan)
+        folders = [(name, _folder(name)) for name in levels]
+        if noise_floor:
+            folders.insert(1, (levels[0], _folder(levels[0]) + REPEAT))
+        bar.reset(total=len(folders) * len(loaded))
         for name, folder in folders:
             _run_level(lm, name, run_dir, folder, loaded, plan, bar, drafts=drafts)
     return records.read_sweep(run_dir)

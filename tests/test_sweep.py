@@ -14,7 +14,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from qbench.bank import tasks_dir
-from qbench.errors import BankError, LevelError, MixError, ModelError, RunError, SamplesError, TemplateError
+from qbench.errors import (
+    BankError,
+    LevelError,
+    MixError,
+    ModelError,
+    QBenchError,
+    RunError,
+    SamplesError,
+    TemplateError,
+)
 from qbench.records import Sweep, samples_path
 from qbench.sweep import find_tasks, sweep
 
@@ -74,6 +83,12 @@ def test_every_level_answers_the_same_questions(finished: Sweep) -> None:
     ]
     assert len(prompts[0]) >= 3
     assert all(asked == prompts[0] for asked in prompts)
+
+
+def test_groups_and_tags_stand_for_their_leaves() -> None:
+    for name in ("qbench-numerical", "qbench_numerical"):
+        manager, names = find_tasks([name])
+        assert len(manager.load(names)["tasks"]) == 3
 
 
 def test_any_other_task_stands_beside_the_bank(finished: Sweep) -> None:
@@ -221,6 +236,12 @@ def test_a_folder_with_another_plan_is_refused(finished: Sweep, random_llama: Pa
     [
         ({"levels": ["fp16", "q44"]}, LevelError, r"Did you mean q4\?"),
         ({"levels": ["fp16", "nowhere.yaml"]}, MixError, "There is no mix file"),
+        (
+            {"levels": ["q8", "q4"]},
+            QBenchError,
+            "The first level is the baseline of every comparison and must be fp16, not q8",
+        ),
+        ({"model_args": {"level": "q4"}}, QBenchError, "must not set level: --model, --levels and --batch-size do"),
         ({"tasks": ["qbench_numerical_aritmetic"]}, BankError, r"Did you mean qbench_numerical_arithmetic\?"),
     ],
 )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def corpus(*, seed: int, scale: float = 1.0, processes: int = 1) -> list[Text]:
         processes: that draw leaves side by side; the corpus does not depend on it.
     """
     found = list(fact_sentences(seed))
-    with ProcessPoolExecutor(processes) as pool:
+    # Spawned, not forked: torch has threads by now, and a fork would inherit their locks.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(leaf_texts, leaf, seed, scale) for leaf in leaves()]
         for job in tqdm(jobs, "drawing items", unit="leaf"):
             found += job.result()

@@ -7,10 +7,11 @@ from transformers import PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
 VOCABULARY = 3072
+# A message is what the bank's prompts are, which end with a line break of their own.
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}{% if message['role'] == 'assistant' %}"
     + END
-    + "{% else %}\n{% endif %}{% endfor %}"
+    + "{% endif %}{% endfor %}"
 )
 
 
