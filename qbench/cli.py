@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["lm-eval"]:  # everything behind it belongs to lm_eval, --help included
         return _guarded(lambda: _lm_eval(arguments[1:]))
     options = parser().parse_args(arguments)
-    return _guarded(lambda: options.run(options))
+    return _guarded(lambda: options.door(options))
 
 
 def _guarded(run: Callable[[], int]) -> int:
@@ -136,11 +136,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, door: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text[0].upper() + text[1:] + "."
     )
-    command.set_defaults(run=run)
+    command.set_defaults(door=door)
     return command
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 MAX_BATCH_TOKENS = 16_384  # bounds the memory of one pass, whatever the batch size
 
@@ -142,7 +144,7 @@ def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limi
         [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], _device(model)
     )
     rows = list(results)
-    step = model(**inputs, use_cache=True, logits_to_keep=1)
+    step = model(**inputs, past_key_values=_roomy_cache(model), use_cache=True, logits_to_keep=1)
     mask, positions = inputs["attention_mask"], inputs["position_ids"][:, -1:]
     n_steps = 0
     while True:
@@ -177,6 +179,44 @@ def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limi
     for result in results:
         if not result.stopped and not result.failed:
             result.stopped = limits.is_stopped(result.tokens)
+
+
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not followed
+    """A layer of the cache with room for the next tokens; transformers' own copies the whole cache at every token."""
+
+    ROOM = 64  # tokens
+    _key_buffer: torch.Tensor | None = None
+    _value_buffer: torch.Tensor | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        length = self.get_seq_length()
+        end = length + key_states.shape[-2]
+        self._key_buffer, self.keys = self._extended(self._key_buffer, self.keys, key_states, length, end)
+        self._value_buffer, self.values = self._extended(self._value_buffer, self.values, value_states, length, end)
+        return self.keys, self.values
+
+    def _extended(
+        self, buffer: torch.Tensor | None, kept: torch.Tensor, new: torch.Tensor, length: int, end: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write ``new`` behind ``kept``, in a larger buffer where the old one is full or has lost rows of the batch."""
+        if buffer is None or buffer.shape[0] != new.shape[0] or buffer.shape[-2] < end:
+            buffer = new.new_empty(*new.shape[:-2], end + self.ROOM, new.shape[-1])
+            if length:
+                buffer[..., :length, :] = kept
+        buffer[..., length:end, :] = new
+        return buffer, buffer[..., :end, :]
+
+
+def _roomy_cache(model: torch.nn.Module) -> DynamicCache:
+    cache = DynamicCache(config=getattr(model, "config", None))
+    if not cache.layers:  # a model without a configuration: the cache makes its layers as they come
+        cache.layer_class_to_replicate = _RoomyLayer
+    cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    return cache
 
 
 def _append(result: Decoded, token: int, limits: Limits) -> None:
