@@ -20,6 +20,7 @@ MAX_BATCH_TOKENS = 16_384  # bounds the memory of one pass, whatever the batch s
 class Decoded:
     """What one prompt was answered with."""
 
+    max_new_tokens: int
     tokens: list[int] = field(default_factory=list)
     stopped: bool = False
     """Ended by an end token or a stop string; otherwise cut off at the limit."""
@@ -28,25 +29,31 @@ class Decoded:
     failed: bool = False
     """The logits were NaN."""
 
+    @property
+    def is_finished(self) -> bool:
+        return self.stopped or self.failed or len(self.tokens) >= self.max_new_tokens
+
 
 @dataclass(frozen=True)
-class Limits:
-    """When a response ends."""
+class Ending:
+    """What ends a response, other than its length."""
 
-    max_new_tokens: int
-    end_tokens: frozenset[int]
+    tokens: frozenset[int]
     is_stopped: Callable[[Sequence[int]], bool]
     """Whether a stop string occurs in the decoded tokens."""
 
 
 STOP_CHECK_EVERY = 8  # steps between two looks for a stop string; what is decoded past it is cut off by the caller
+KEPT_BEFORE_COMPACTING = 0.85  # taking rows out copies the cache, so it waits until it saves more than it costs
+LEFT_OVER = 0.25  # share of a batch's rows that wait for the next round, so that the slowest rows of all batches share their steps
 
 
 @torch.inference_mode()
 def decode(
     model: torch.nn.Module,
     prompts: Sequence[list[int]],
-    limits: Limits,
+    max_new_tokens: Sequence[int],
+    ending: Ending,
     *,
     batch_size: int,
     drafts: Sequence[list[int] | None] | None = None,
@@ -57,7 +64,8 @@ def decode(
     Args:
         model: a causal language model of transformers, in evaluation mode.
         prompts: token ids of each prompt.
-        limits: when a response ends.
+        max_new_tokens: the longest response to each prompt.
+        ending: what else ends a response.
         batch_size: prompts in one pass, at most.
         drafts: for each prompt the token ids of a likely response, or None.
         progress: called with the number of prompts finished.
@@ -65,35 +73,26 @@ def decode(
     Returns:
         One `Decoded` for each prompt, in the same order.
     """
-    results = [Decoded() for _ in prompts]
+    results = [Decoded(limit) for limit in max_new_tokens]
     if drafts is not None:
-        drafted = [index for index, draft in enumerate(drafts) if draft]
-        lengths = {index: len(prompts[index]) + len(drafts[index] or ()) for index in drafted}
-        for batch in _batches(drafted, lengths, batch_size):
-            _verify(
-                model,
-                [prompts[i] for i in batch],
-                [(drafts[i] or [])[: limits.max_new_tokens] for i in batch],
-                limits,
-                [results[i] for i in batch],
-            )
-            progress(sum(_is_finished(results[i], limits) for i in batch))
-    open_ones = [index for index, result in enumerate(results) if not _is_finished(result, limits)]
-    lengths = {index: len(prompts[index]) + len(results[index].tokens) for index in open_ones}
-    for batch in _batches(open_ones, lengths, batch_size):
-        _continue(model, [prompts[i] for i in batch], limits, [results[i] for i in batch])
-        progress(len(batch))
+        cut = {index: draft[: max_new_tokens[index]] for index, draft in enumerate(drafts) if draft}
+        lengths = {index: len(prompts[index]) + len(draft) for index, draft in cut.items()}
+        for batch in _batches(lengths, batch_size):
+            _verify(model, [prompts[i] for i in batch], [cut[i] for i in batch], ending, [results[i] for i in batch])
+        progress(sum(result.is_finished for result in results))
+    while lengths := {i: len(prompts[i]) + len(r.tokens) for i, r in enumerate(results) if not r.is_finished}:
+        batches = list(_batches(lengths, batch_size))
+        for batch in batches:
+            left_over = int(LEFT_OVER * len(batch)) if len(batches) > 1 else 0
+            _continue(model, [prompts[i] for i in batch], ending, [results[i] for i in batch], left_over)
+            progress(sum(results[i].is_finished for i in batch))
     return results
 
 
-def _is_finished(result: Decoded, limits: Limits) -> bool:
-    return result.stopped or result.failed or len(result.tokens) >= limits.max_new_tokens
-
-
-def _batches(indices: Sequence[int], lengths: dict[int, int], batch_size: int) -> Iterator[list[int]]:
-    """Cut into batches of similar length, longest first, bounded in rows and in tokens."""
+def _batches(lengths: dict[int, int], batch_size: int) -> Iterator[list[int]]:
+    """Cut indices into batches of similar length, longest first, bounded in rows and in tokens."""
     batch: list[int] = []
-    for index in sorted(indices, key=lambda index: -lengths[index]):
+    for index in sorted(lengths, key=lambda index: -lengths[index]):
         if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[batch[0]] > MAX_BATCH_TOKENS):
             yield batch
             batch = []
@@ -118,7 +117,7 @@ def _verify(
     model: torch.nn.Module,
     prompts: Sequence[list[int]],
     drafts: Sequence[list[int]],
-    limits: Limits,
+    ending: Ending,
     results: Sequence[Decoded],
 ) -> None:
     """Accept of each draft the longest prefix that the model would have written itself, and add its own next token."""
@@ -133,13 +132,19 @@ def _verify(
         result.failed = bad[agreed]
         result.accepted = agreed
         result.tokens.extend(draft[:agreed])
-        if not result.failed and agreed < limits.max_new_tokens:
-            _append(result, own[agreed], limits)
-            result.stopped = result.stopped or limits.is_stopped(result.tokens)
+        if not result.is_finished:
+            _append(result, own[agreed], ending)
+            result.stopped = result.stopped or ending.is_stopped(result.tokens)
 
 
-def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limits, results: Sequence[Decoded]) -> None:
-    """Decode until every row is finished; rows that are finished leave the batch."""
+def _continue(
+    model: torch.nn.Module,
+    prompts: Sequence[list[int]],
+    ending: Ending,
+    results: Sequence[Decoded],
+    left_over: int,
+) -> None:
+    """Decode until at most ``left_over`` rows are unfinished; finished rows leave the batch, a few at a time."""
     inputs = _left_padded(
         [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], _device(model)
     )
@@ -149,28 +154,29 @@ def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limi
     n_steps = 0
     while True:
         logits = step.logits[:, -1]
-        choices, broken = logits.argmax(-1).tolist(), torch.isnan(logits).any(-1).tolist()
+        chosen = logits.argmax(-1)
         n_steps += 1
-        for result, token, bad in zip(rows, choices, broken, strict=True):
-            if bad:
-                result.failed = True
-            else:
-                _append(result, token, limits)
-                if n_steps % STOP_CHECK_EVERY == 0 and not result.stopped:
-                    result.stopped = limits.is_stopped(result.tokens)
-        kept = [row for row, result in enumerate(rows) if not _is_finished(result, limits)]
-        if not kept:
+        for result, token, broken in zip(rows, chosen.tolist(), torch.isnan(logits).any(-1).tolist(), strict=True):
+            if result.is_finished:
+                continue
+            result.failed = broken
+            if not broken:
+                _append(result, token, ending)
+            if n_steps % STOP_CHECK_EVERY == 0 and not result.is_finished:
+                result.stopped = ending.is_stopped(result.tokens)
+        kept = [row for row, result in enumerate(rows) if not result.is_finished]
+        if len(kept) <= left_over:
             break
         cache = step.past_key_values
-        if len(kept) < len(rows):
+        if len(kept) <= KEPT_BEFORE_COMPACTING * len(rows):
             index = torch.tensor(kept, device=mask.device)
             cache.batch_select_indices(index)
-            mask, positions = mask[index], positions[index]
+            mask, positions, chosen = mask[index], positions[index], chosen[index]
             rows = [rows[row] for row in kept]
         positions = positions + 1
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         step = model(
-            input_ids=torch.tensor([[result.tokens[-1]] for result in rows], device=mask.device),
+            input_ids=chosen[:, None],
             attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
@@ -178,13 +184,15 @@ def _continue(model: torch.nn.Module, prompts: Sequence[list[int]], limits: Limi
         )
     for result in results:
         if not result.stopped and not result.failed:
-            result.stopped = limits.is_stopped(result.tokens)
+            result.stopped = ending.is_stopped(result.tokens)
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not followed
     """A layer of the cache with room for the next tokens; transformers' own copies the whole cache at every token."""
 
     ROOM = 64  # tokens
+    keys: torch.Tensor
+    values: torch.Tensor
     _key_buffer: torch.Tensor | None = None
     _value_buffer: torch.Tensor | None = None
 
@@ -219,8 +227,8 @@ def _roomy_cache(model: torch.nn.Module) -> DynamicCache:
     return cache
 
 
-def _append(result: Decoded, token: int, limits: Limits) -> None:
-    if token in limits.end_tokens:
+def _append(result: Decoded, token: int, ending: Ending) -> None:
+    if token in ending.tokens:
         result.stopped = True
     else:
         result.tokens.append(token)

@@ -20,7 +20,7 @@ from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, po
 from tqdm import tqdm
 
 from qbench import levels
-from qbench.decoding import Decoded, Limits, decode
+from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
 from qbench.quant.apply import apply
 from qbench.quant.intx import without_import_complaints
@@ -165,7 +165,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         """Answer each request; greedy ones by `qbench.decoding`, the others as lm-eval does."""
         groups: dict[str, list[int]] = defaultdict(list)
         for position, request in enumerate(requests):
-            groups[repr(request.args[1])].append(position)
+            groups[repr({**self._options(request), "max_gen_toks": None})].append(position)
         responses = [""] * len(requests)
         with tqdm(total=len(requests), desc="Generating", disable=disable_tqdm or self.rank != 0) as bar:
             for positions in groups.values():
@@ -175,28 +175,32 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         self._report_failures(requests)
         return responses
 
+    def _options(self, request: Instance) -> dict[str, Any]:
+        return dict(normalize_gen_kwargs(request.args[1], self.max_gen_toks))
+
     def _generate(self, requests: Sequence[Instance], bar: Any) -> list[str]:
-        """Answer requests that share their generation arguments."""
-        options = normalize_gen_kwargs(requests[0].args[1], self.max_gen_toks)
+        """Answer requests whose generation arguments differ in nothing but the length."""
+        options = self._options(requests[0])
         greedy = not options.get("do_sample") and options.get("num_beams", 1) == 1
         if not greedy or self.backend != "causal":
             return list(super().generate_until(list(requests), disable_tqdm=True))
         stops = handle_stop_sequences(
             options.get("until"), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         )
-        limits = Limits(
-            max_new_tokens=int(options["max_gen_toks"]),
-            end_tokens=frozenset(self._end_tokens()),
+        ending = Ending(
+            tokens=frozenset(self._end_tokens()),
             is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
         )
         prompts = [request.args[0] for request in requests]
         encoded = [self.tok_encode(prompt) for prompt in prompts]
-        fitting = [at for at, tokens in enumerate(encoded) if len(tokens) + limits.max_new_tokens <= self.max_length]
+        max_new_tokens = [int(self._options(request)["max_gen_toks"]) for request in requests]
+        fitting = [at for at, tokens in enumerate(encoded) if len(tokens) + max_new_tokens[at] <= self.max_length]
         bar.update(len(prompts) - len(fitting))
         decoded = decode(
             self.model,
             [encoded[at] for at in fitting],
-            limits,
+            [max_new_tokens[at] for at in fitting],
+            ending,
             batch_size=self._rows(),
             drafts=[self._draft(prompts[at]) for at in fitting] if self.drafts else None,
             progress=bar.update,
@@ -204,7 +208,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         answered = dict(zip(fitting, decoded, strict=True))
         responses = []
         for at, prompt in enumerate(prompts):
-            note = _note(answered[at]) if at in answered else self._too_long(len(encoded[at]), limits.max_new_tokens)
+            note = _note(answered[at]) if at in answered else self._too_long(len(encoded[at]), max_new_tokens[at])
             self.notes[prompt] = note
             responses.append(FAILED + note.failed if note.failed else self._text(answered[at], stops))
             self.cache_hook.add_partial("generate_until", requests[at].args, responses[-1])

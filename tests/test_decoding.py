@@ -1,13 +1,15 @@
 """Drafted decoding gives what plain greedy decoding gives, and that is what transformers' own greedy search gives."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from qbench.decoding import Decoded, Limits, decode
+from qbench.decoding import Decoded, Ending, decode
 
 MAX_NEW = 24
 
@@ -24,12 +26,13 @@ def prompts() -> list[list[int]]:
     return [rng.integers(1, 257, int(length)).tolist() for length in rng.integers(3, 40, 30)]
 
 
-def limits(end_tokens: set[int] = frozenset(), stop: tuple[int, ...] = ()) -> Limits:  # type: ignore[assignment]
-    def is_stopped(tokens: object) -> bool:
-        text = ",".join(map(str, tokens))  # type: ignore[call-overload]
-        return bool(stop) and ",".join(map(str, stop)) in text
+def ending(tokens: frozenset[int] = frozenset(), stop: Sequence[int] = ()) -> Ending:
+    wanted = ",".join(map(str, stop))
+    return Ending(tokens, lambda decoded: bool(stop) and wanted in ",".join(map(str, decoded)))
 
-    return Limits(MAX_NEW, frozenset(end_tokens), is_stopped)
+
+def run(model: torch.nn.Module, prompts: list[list[int]], ending: Ending, **options: Any) -> list[Decoded]:
+    return decode(model, prompts, [MAX_NEW] * len(prompts), ending, batch_size=8, **options)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +50,17 @@ def reference(model: torch.nn.Module, prompts: list[list[int]]) -> list[list[int
 def test_plain_decoding_is_greedy_search(
     model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
 ) -> None:
-    decoded = decode(model, prompts, limits(), batch_size=8)
+    decoded = run(model, prompts, ending())
     assert [result.tokens for result in decoded] == reference
     assert not any(result.stopped for result in decoded)
+
+
+def test_each_prompt_has_its_own_limit(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
+    limits = [1 + index % MAX_NEW for index in range(len(prompts))]
+    decoded = decode(model, prompts, limits, ending(), batch_size=8)
+    assert [result.tokens for result in decoded] == [r[:limit] for r, limit in zip(reference, limits, strict=True)]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 10, MAX_NEW])
@@ -58,7 +69,7 @@ def test_a_draft_changes_nothing_but_the_work(
 ) -> None:
     # Drafts that agree for `kept` tokens and then go wrong.
     drafts = [response[:kept] + [(token + 1) % 257 for token in response[kept:]] for response in reference]
-    decoded = decode(model, prompts, limits(), batch_size=8, drafts=drafts)
+    decoded = run(model, prompts, ending(), drafts=drafts)
     assert [result.tokens for result in decoded] == reference
     assert [result.accepted for result in decoded] == [kept] * len(prompts)
 
@@ -69,7 +80,7 @@ def test_an_end_token_ends_the_response(
     end = reference[0][5]
     expected = [response[: response.index(end)] if end in response else response for response in reference]
     for drafts in (None, expected):
-        decoded = decode(model, prompts, limits({end}), batch_size=8, drafts=drafts)
+        decoded = run(model, prompts, ending(frozenset({end})), drafts=drafts)
         assert [result.tokens for result in decoded] == expected
         assert [result.stopped for result in decoded] == [end in response for response in reference]
 
@@ -78,7 +89,7 @@ def test_a_stop_string_ends_the_response_soon_after(
     model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
 ) -> None:
     stop = tuple(reference[2][3:5])
-    decoded = decode(model, prompts, limits(stop=stop), batch_size=8)
+    decoded = run(model, prompts, ending(stop=stop))
     assert decoded[2].stopped
     assert decoded[2].tokens == reference[2][: len(decoded[2].tokens)]
 
@@ -99,7 +110,7 @@ def test_nan_is_a_failure_and_not_an_answer(model: torch.nn.Module, prompts: lis
                 output.logits[bad] = float("nan")
             return output
 
-    decoded = decode(Broken(), [[9, *prompts[0]], prompts[1]], limits(), batch_size=8)
-    assert decoded[0] == Decoded(failed=True)
+    decoded = run(Broken(), [[9, *prompts[0]], prompts[1]], ending())
+    assert decoded[0] == Decoded(MAX_NEW, failed=True)
     assert not decoded[1].failed
     assert len(decoded[1].tokens) == MAX_NEW
