@@ -49,20 +49,11 @@ def main() -> None:
     options = parser.parse_args()
     qbench = [sys.executable, "-m", "qbench"]
     with tempfile.TemporaryDirectory() as folder:
-        sweep_command = [
-            *qbench,
-            "sweep",
-            "--tasks",
-            options.tasks,
-            "--items",
-            str(options.items),
-            "--batch-size",
-            str(options.batch_size),
-            "--no-noise-floor",
-        ]
+        sweep_command = [*qbench, "sweep", "--tasks", options.tasks, "--items", str(options.items)]
+        sweep_command += ["--batch-size", str(options.batch_size)]
         sweep_command += ["--model", options.model] if options.model else []
-        ours = measure([*sweep_command, "--run", f"{folder}/sweep"])
-        fp16_alone = measure([*sweep_command, "--run", f"{folder}/fp16", "--levels", "fp16"])
+        ours = measure([*sweep_command, "--no-noise-floor", "--run", f"{folder}/sweep"])
+        fp16_alone = measure([*sweep_command, "--levels", "fp16", "--run", f"{folder}/fp16"])
         sweep = read_sweep(Path(folder) / "sweep")
         model_args = f"pretrained={options.model}," if options.model else ""
         theirs, n_items, n_equal, n_same_score = [], 0, 0, 0
