@@ -26,25 +26,36 @@ def main() -> None:
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "qbench", "sweep", "--tasks", options.tasks, "--items", "2", "--run"]
+        command = [
+            sys.executable,
+            "-m",
+            "qbench",
+            "sweep",
+            "--tasks",
+            options.tasks,
+            "--items",
+            "1",
+            "--batch-size",
+            "2",
+            "--run",
+        ]
         undisturbed, killed = Path(folder) / "undisturbed", Path(folder) / "killed"
-        started = time.perf_counter()
         subprocess.run([*command, str(undisturbed)], check=True, capture_output=True)
-        whole = time.perf_counter() - started
         for number in range(options.kills):
-            # Start-up takes part of the time; a kill there is as good a moment as any other.
+            # So many new cells, and a moment more: the kill falls into a cell, or into the writing of one.
+            wanted, moment = len(sample_files(killed)) + moments.randrange(4), moments.uniform(0, 3)
             process = subprocess.Popen(
                 [*command, str(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
             )
-            time.sleep(moments.uniform(0, whole))
+            while len(sample_files(killed)) < wanted and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(moment)
             still_running = process.poll() is None
             if still_running:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            print(
-                f"kill {number + 1:>2}: {'killed' if still_running else 'was finished'}, {len(sample_files(killed))} cells on disk",
-                flush=True,
-            )
+            state = "killed" if still_running else "was finished"
+            print(f"kill {number + 1:>2}: {state}, {len(sample_files(killed))} cells on disk", flush=True)
         subprocess.run([*command, str(killed)], check=True, capture_output=True)
         same = sample_files(killed) == sample_files(undisturbed)
         print(

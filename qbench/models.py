@@ -81,7 +81,10 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         if engine not in levels.ENGINES:
             raise LevelError(f"There is no engine {engine!r}; known are {', '.join(levels.ENGINES)}.")
         wanted = levels.resolve(level)  # before anything expensive, so that a typo costs nothing
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        # lm_eval's command line always names a device, cuda:0 on a machine without one, and lm-eval then falls back to the CPU.
+        if not torch.accelerator.is_available() or (device is None and not torch.cuda.is_available()):
+            device = "cpu"
+        device = device or "cuda"
         if dtype in (None, "auto") and device == "cpu":
             dtype = "float32"
         self._loading: dict[str, Any] = {}

@@ -143,6 +143,14 @@ def test_a_killed_sweep_continues_to_the_same_end(
     assert sample_files(run) == sample_files(finished.dir)
 
 
+def test_arithmetic_is_float32_on_a_cpu_whatever_device_lm_eval_names(random_llama: Path) -> None:
+    from qbench.models import QBenchLM
+
+    for device in (None, "cpu", *(() if torch.accelerator.is_available() else ("cuda:0",))):
+        lm = QBenchLM(str(random_llama), level="q4", device=device)
+        assert lm.device.type != "cpu" or lm.model.dtype == torch.float32
+
+
 def test_lm_eval_gives_the_same_scores(finished: Sweep, random_llama: Path) -> None:
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
