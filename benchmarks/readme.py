@@ -16,9 +16,7 @@ COMMANDS = {
     "demo": ["qbench sweep --items 3 --run runs/demo"],
     "measured": [
         "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_*,qbench_knowledge_*,qbench_logic_* --lm-eval-batch-size 1",
-        "python benchmarks/resume.py",
-        "python benchmarks/startup.py",
-        "python benchmarks/scorers.py",
+        "python benchmarks/resume.py --tasks qbench_numerical_*",
     ],
 }
 
