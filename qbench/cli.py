@@ -113,10 +113,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("run_dir", type=Path, metavar="RUN", help="folder that qbench sweep wrote, such as runs/nano")
     _report_options(report)
 
-    levels = _command(
-        commands, "levels", _levels, "list every level and mix: bits, distinct values, size against FP32 and FP16"
-    )
-    del levels
+    _command(commands, "levels", _levels, "list every level and mix: bits, distinct values, size against FP32 and FP16")
 
     bank = commands.add_parser("bank", help="the question bank: path, list, show, verify").add_subparsers(
         required=True, metavar="WHAT"
@@ -177,7 +174,6 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 def _sweep(options: argparse.Namespace) -> int:
     from lm_eval.utils import simple_parse_args_string
 
-    from qbench.report import report, summary
     from qbench.sweep import sweep
 
     wanted = _given(
@@ -196,17 +192,17 @@ def _sweep(options: argparse.Namespace) -> int:
         "drafts",
     )
     finished = sweep(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
-    result = report(finished.dir, **_given(options, "margin", "confidence", "by"))
-    print(summary(result.table))
-    for path in result.paths:
-        print(path)
-    return 0
+    return _write_report(finished.dir, options)
 
 
 def _report(options: argparse.Namespace) -> int:
+    return _write_report(options.run_dir, options)
+
+
+def _write_report(run_dir: Path, options: argparse.Namespace) -> int:
     from qbench.report import report, summary
 
-    result = report(options.run_dir, **_given(options, "margin", "confidence", "by"))
+    result = report(run_dir, **_given(options, "margin", "confidence", "by"))
     print(summary(result.table))
     for path in result.paths:
         print(path)
