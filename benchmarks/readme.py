@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 COMMANDS = {
-    "demo": ["qbench sweep --items 3 --run runs/demo"],
+    "demo": ["qbench sweep --limit 8 --run runs/demo"],
     "measured": [
-        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_*,qbench_knowledge_*,qbench_logic_* --lm-eval-batch-size 1",
+        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_*,qbench_logic_deduction --lm-eval-batch-size 1",
         "python benchmarks/resume.py --tasks qbench_numerical_*",
     ],
 }

@@ -5,19 +5,23 @@ A leaf is one lm-eval task YAML in tasks/<category>/<subcategory>.yaml. lm-eval 
 corpus, so that both see the same items.
 """
 
+import dataclasses
 import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from qbench.errors import BankError, TemplateError
+from qbench import contexts
+from qbench.errors import BankError, TemplateError, did_you_mean
+from qbench.generators.filler import Later
 from qbench.templates import Item, Template, draw
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_ITEMS = 20  # per template
 VALIDATION_ITEMS = 5  # per template: few-shot examples and calibration text
 DEFAULT_SEED = 2026
-NO_LEAVES = ("facts", "groups")  # folders of tasks/ that hold no leaf
+NO_LEAVES = ("choice", "facts", "groups", "long")  # folders of tasks/ that hold no leaf of their own
 CATEGORIES = (
     "numerical",
     "long_context",
@@ -52,10 +56,16 @@ class Leaf:
     templates: tuple[Template, ...]
     path: Path | None = None
 
-    def items(self, split: str = "test", *, items: int = DEFAULT_ITEMS, seed: int = DEFAULT_SEED) -> list[Item]:
+    def items(
+        self, split: str = "test", *, items: int = DEFAULT_ITEMS, seed: int = DEFAULT_SEED, as_choices: bool = False
+    ) -> list[Item]:
         """Draw ``items`` items from each template, ordered so that every prefix is balanced over templates and difficulty.
 
-        Twins count as two items and follow each other.
+        Twins count one by one and follow each other: four twins make twenty items in five draws.
+
+        Args:
+            as_choices: only items that can be asked as a forced choice, with `qbench.near_misses` where their template names no
+                distractors.
         """
         drawn = [
             draw(
@@ -67,11 +77,13 @@ class Leaf:
                 seed=seed,
                 count=items,
                 offset=position,
+                as_choices=as_choices,
             )
             for position, template in enumerate(self.templates)
         ]
         rounds = itertools.zip_longest(*drawn, fillvalue=[])
-        return [item for pairs in rounds for pair in pairs for item in pair]
+        found = [item for families in rounds for family in families for item in family]
+        return [item for item in found if item.choices] if as_choices else found
 
 
 def tasks_dir() -> Path:
@@ -87,6 +99,8 @@ def load_items(
     version: str | float = "1.0",
     qb_items: int = DEFAULT_ITEMS,
     qb_seed: int = DEFAULT_SEED,
+    qb_context_words: Any = None,
+    as_choices: bool = False,
     **_: Any,
 ) -> "dict[str, datasets.Dataset]":
     """Build the splits of one leaf; every leaf's YAML names this function as its ``custom_dataset``.
@@ -94,24 +108,83 @@ def load_items(
     lm-eval passes ``dataset_kwargs``, ``metadata`` and the command line's ``--model_args`` and ``--metadata`` in one heap, hence the
     prefix ``qb_`` on ours and ``**_`` for the rest.
 
+    Args:
+        qb_context_words: how many words an item has, one size or several, where it has a document whose length can be chosen.
+        as_choices: ask what can be asked as a forced choice, with near misses where a template names no distractors.
+
     Raises:
         TemplateError: a template cannot be read or drawn from.
     """
+    leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, str(version), templates)
+    sizes = contexts.read_sizes(qb_context_words, "qb_context_words") if qb_context_words else []
+    return _splits(leaf, qb_items, qb_seed, sizes=sizes, as_choices=as_choices)
+
+
+def load_choices(
+    *, leaf: str, qb_items: int = DEFAULT_ITEMS, qb_seed: int = DEFAULT_SEED, **_: Any
+) -> "dict[str, datasets.Dataset]":
+    """Build the splits of a leaf's forced-choice view: the same items, those that have a closed answer, with near misses.
+
+    Args:
+        leaf: whose view it is, as in ``numerical/arithmetic``.
+        qb_items, qb_seed: as for `load_items`.
+
+    Raises:
+        BankError: the bank has no such leaf.
+    """
+    viewed = named_leaf(leaf)
+    view = dataclasses.replace(viewed, category=f"choice-{viewed.category}")
+    return _splits(view, qb_items, qb_seed, as_choices=True)
+
+
+def _splits(
+    leaf: Leaf, items: int | str, seed: int | str, *, as_choices: bool = False, sizes: Sequence[int] = ()
+) -> "dict[str, datasets.Dataset]":
     import datasets  # slow to import, and only lm-eval needs it
 
-    declared = json.dumps([category, subcategory, str(version), templates], default=str)
+    declared = json.dumps(dataclasses.asdict(leaf), default=str)
+    if as_choices and not _rows(declared, "test", int(items), int(seed), True, ()):
+        raise BankError(
+            f"{leaf.task} has no item that can be asked as a forced choice; give its templates distractors."
+        )
     return {
-        split: datasets.Dataset.from_list(_rows(declared, split, count, int(qb_seed)))
-        for split, count in (("test", int(qb_items)), ("validation", VALIDATION_ITEMS))
+        split: datasets.Dataset.from_list(
+            _rows(declared, split, count, int(seed), as_choices, tuple(sizes) if split == "test" else ())
+        )
+        for split, count in (("test", int(items)), ("validation", VALIDATION_ITEMS))
     }
 
 
 @functools.lru_cache(maxsize=256)
-def _rows(declared: str, split: str, items: int, seed: int) -> list[dict[str, Any]]:
+def _rows(
+    declared: str, split: str, items: int, seed: int, as_choices: bool, sizes: tuple[int, ...]
+) -> list[dict[str, Any]]:
     """Draw one split of a leaf. Remembered, because a glob matches a leaf and its tag, and lm-eval then builds the leaf twice."""
-    category, subcategory, version, templates = json.loads(declared)
-    leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, version, templates)
-    return [item.row() for item in leaf.items(split, items=items, seed=seed)]
+    fields = json.loads(declared)
+    leaf = Leaf(**{**fields, "templates": tuple(Template(**template) for template in fields["templates"])})
+    if sizes and any(map(contexts.has_length, leaf.templates)):
+        return items_in_sizes(leaf, split, sizes, contexts.Words(), items=items, seed=seed)
+    return [item.row() for item in leaf.items(split, items=items, seed=seed, as_choices=as_choices)]
+
+
+def items_in_sizes(
+    leaf: Leaf,
+    split: str,
+    sizes: Sequence[int],
+    ruler: contexts.Ruler,
+    *,
+    items: int = DEFAULT_ITEMS,
+    seed: int = DEFAULT_SEED,
+) -> list[contexts.Row]:
+    """Draw items whose documents have the sizes that are asked for; the sizes of one draw count one by one, as twins do.
+
+    Raises:
+        BankError: the facts of an item are larger than a size.
+    """
+    later = Later()
+    open_ended = dataclasses.replace(leaf, templates=contexts.stretched(leaf.templates, later))
+    drawn = open_ended.items(split, items=-(-items // len(sizes)), seed=seed)
+    return contexts.in_sizes(drawn, later, sizes, ruler)
 
 
 def _leaf(task: str, category: str, subcategory: str, version: str, entries: Any, path: Path | None = None) -> Leaf:
@@ -129,11 +202,30 @@ def _leaf(task: str, category: str, subcategory: str, version: str, entries: Any
 # ---------------------------------------------------------------- reading the YAML files without lm-eval
 
 
-class _TaskLoader(yaml.SafeLoader):
+class _TaskLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # five times as fast, where PyYAML has libyaml
     """Reads task YAMLs; a ``!function`` stays a name, nothing is imported."""
 
 
-_TaskLoader.add_constructor("!function", lambda loader, node: str(loader.construct_scalar(node)))  # type: ignore[arg-type]
+_TaskLoader.add_constructor("!function", lambda loader, node: str(loader.construct_scalar(node)))
+
+
+PROBES = ("qbench.probe.Answer", "qbench.probe.Writing", "qbench.probe.Choice")
+
+
+def check_way_of_asking(path: Path) -> None:
+    """A task of the bank's kind includes one of its prompts, or names a class of `qbench.probe`.
+
+    Raises:
+        BankError: neither, or a class that there is not.
+    """
+    fields = task_fields(path)
+    named = fields.get("class")
+    if named is None and "custom_dataset" not in fields:
+        raise BankError(f"{path} does not say how it is asked; add the line class: !function {PROBES[0]}")
+    if named is not None and str(named).startswith("qbench.") and named not in PROBES:
+        raise BankError(
+            f"{path} names the class {named}.{did_you_mean(str(named), PROBES)} There are {', '.join(PROBES)}."
+        )
 
 
 def read_leaf(path: Path) -> Leaf:
@@ -142,6 +234,8 @@ def read_leaf(path: Path) -> Leaf:
     Raises:
         BankError: a syntax error, or no ``dataset_kwargs`` with category, subcategory and templates.
     """
+    if not path.is_file():
+        raise BankError(f"There is no file {path}.")
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -158,12 +252,88 @@ def read_leaf(path: Path) -> Leaf:
     )
 
 
+def named_leaf(name: str) -> Leaf:
+    """Read a leaf of the bank by its place, as in ``numerical/arithmetic``.
+
+    Raises:
+        BankError: the bank has no such leaf.
+    """
+    path = tasks_dir() / f"{name}.yaml"
+    if not path.is_file():
+        raise BankError(f"The bank has no leaf {name!r}; name it category/subcategory, as in numerical/arithmetic.")
+    return read_leaf(path)
+
+
+def task_fields(path: Path) -> dict[str, Any]:
+    """A task's YAML with what it includes, as lm-eval puts them together; functions stay names."""
+    fields: dict[str, Any] = {}
+    while True:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
+        fields = {**config, **fields}
+        if "include" not in config:
+            return fields
+        path = (path.parent / config["include"]).resolve()
+
+
 def leaves(folder: Path | None = None) -> list[Leaf]:
     """Return every leaf of the bank, in the order of CATEGORIES and then by name."""
     root = folder or tasks_dir()
     found = [read_leaf(path) for path in sorted(root.glob("*/*.yaml")) if path.parent.name not in NO_LEAVES]
     order = {category: position for position, category in enumerate(CATEGORIES)}
     return sorted(found, key=lambda leaf: (order.get(leaf.category, len(order)), leaf.task))
+
+
+def find(name: str) -> list[Item]:
+    """The default items of a task, of a template, or the one with this id, with the choices of the forced-choice view.
+
+    Raises:
+        BankError: nothing has this name.
+    """
+    for leaf in leaves():
+        is_here = name == leaf.task or any(name == template.id for template in leaf.templates)
+        if is_here or name.startswith(f"{leaf.category}_{leaf.subcategory}."):
+            choices = {item.id: item for item in leaf.items(as_choices=True)}
+            found = [item for item in leaf.items() if name in (leaf.task, item.template, item.id)]
+            if found:
+                return [choices.get(item.id, item) for item in found]
+    raise BankError(f"The bank has no task, template or item named {name!r}; qbench bank list names them.")
+
+
+def export(
+    path: Path,
+    *,
+    tasks: Sequence[str] = ("qbench_*",),
+    split: str = "test",
+    items: int = DEFAULT_ITEMS,
+    seed: int = DEFAULT_SEED,
+    as_choices: bool = False,
+) -> int:
+    """Write items to a file, a row for each, in the format that the ending of its name says: .jsonl, .csv or .parquet.
+
+    Returns:
+        How many.
+
+    Raises:
+        BankError: another ending, a folder that does not exist, or no task of these names.
+    """
+    import datasets  # slow to import
+
+    writers = {".jsonl": "to_json", ".csv": "to_csv", ".parquet": "to_parquet"}
+    if path.suffix not in writers:
+        raise BankError(f"{path} ends in {path.suffix or 'nothing'!r}; name a file that ends in {', '.join(writers)}.")
+    if not path.parent.is_dir():
+        raise BankError(f"There is no folder {path.parent}; make it first.")
+    chosen = [leaf for leaf in leaves() if any(fnmatchcase(leaf.task, pattern) for pattern in tasks)]
+    if not chosen:
+        raise BankError(f"The bank has no task {', '.join(tasks)}; qbench bank list names them.")
+    rows = [item.row() for leaf in chosen for item in leaf.items(split, items=items, seed=seed, as_choices=as_choices)]
+    options = {"force_ascii": False} if path.suffix == ".jsonl" else {}
+    datasets.disable_progress_bars()
+    try:
+        getattr(datasets.Dataset.from_list(rows), writers[path.suffix])(str(path), **options)
+    except OSError as error:
+        raise BankError(f"{path} cannot be written ({error.strerror}); name another file.") from None
+    return len(rows)
 
 
 # ---------------------------------------------------------------- the bank's identity

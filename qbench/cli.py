@@ -5,6 +5,7 @@ never loads torch.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,9 +31,15 @@ def _guarded(run: Callable[[], int]) -> int:
     except QBenchError as error:
         print(f"qbench: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("qbench: interrupted; finished cells are kept, and the same command continues.", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+# ---------------------------------------------------------------- what can be typed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,7 +48,13 @@ def parser() -> argparse.ArgumentParser:
         description="What quantization broke in a language model: where, by how much, and how sure we are.",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_sweep, _add_report, _add_compare, _add_plan, _add_cite, _add_rescore, _add_levels, _add_bank):
+        add(commands)
+    commands.add_parser("lm-eval", help="lm_eval's own command line, with qbench registered")
+    return top
 
+
+def _add_sweep(commands: Any) -> None:
     sweep = _command(commands, "sweep", _sweep, "evaluate a model at several levels, then report (the main job)")
     sweep.add_argument(
         "--model",
@@ -88,6 +101,12 @@ def parser() -> argparse.ArgumentParser:
         help="further arguments of the model, as for lm_eval",
     )
     sweep.add_argument(
+        "--metadata",
+        type=_json_object,
+        metavar="JSON",
+        help="further arguments of the tasks, as for lm_eval: '{\"qb_context_tokens\": [8192]}'",
+    )
+    sweep.add_argument(
         "--include-path",
         "--include_path",
         type=Path,
@@ -107,30 +126,102 @@ def parser() -> argparse.ArgumentParser:
     )
     _report_options(sweep)
 
-    report = _command(
-        commands, "report", _report, "write the tables of a finished sweep: Markdown, LaTeX, CSV and JSON"
-    )
+
+def _add_report(commands: Any) -> None:
+    report = _command(commands, "report", _report, "write what a finished sweep found: a page, tables and figures")
     report.add_argument("run_dir", type=Path, metavar="RUN", help="folder that qbench sweep wrote, such as runs/nano")
     _report_options(report)
 
+
+def _add_compare(commands: Any) -> None:
+    compare = _command(
+        commands,
+        "compare",
+        _compare,
+        "compare output folders of lm_eval (--log_samples), whatever the tasks and models",
+    )
+    compare.add_argument(
+        "base", type=Path, metavar="BASE", help="--output_path of the run that the others are held against"
+    )
+    compare.add_argument("others", type=Path, nargs="+", metavar="OTHER", help="further runs of the same items")
+    compare.add_argument("--tasks", type=_names, metavar="A,B,…", help="tasks to compare (default: all in common)")
+    compare.add_argument("--metric", metavar="NAME", help="metric to compare (default: acc_norm, acc, exact_match, …)")
+    compare.add_argument("--filter", dest="filter_name", metavar="NAME", help="filter to read (default: the first)")
+    compare.add_argument(
+        "--cluster",
+        metavar="FIELD",
+        help="field of the documents whose values belong together, such as subject (default: items)",
+    )
+    compare.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the report (default: print the table only)"
+    )
+    _report_options(compare)
+
+
+def _add_plan(commands: Any) -> None:
+    plan = _command(commands, "plan", _plan, "how many templates and items it takes to see a difference")
+    plan.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="a finished sweep as a pilot; or give --flip-rate"
+    )
+    plan.add_argument("--level", metavar="NAME", help="level whose noise is taken (default: q4, or the last)")
+    plan.add_argument("--difference", type=float, metavar="PP", help="percentage points to be seen (default: 2)")
+    plan.add_argument("--power", type=float, metavar="P", help="chance of seeing them (default: 0.8)")
+    plan.add_argument("--confidence", type=float, metavar="P", help="of the interval (default: 0.95)")
+    plan.add_argument("--flip-rate", type=float, metavar="PERCENT", help="items that flip, without a pilot")
+    plan.add_argument("--design-effect", type=float, metavar="X", help="of templates, without a pilot (default: 1)")
+    plan.add_argument(
+        "--items", type=_positive, metavar="N", help="of a template, behind the design effect (default: 20)"
+    )
+
+
+def _add_cite(commands: Any) -> None:
+    cite = _command(
+        commands, "cite", _cite, "print a paragraph on methods and the references for a paper, in LaTeX and BibTeX"
+    )
+    cite.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="folder that qbench sweep wrote (default: references only)"
+    )
+
+
+def _add_rescore(commands: Any) -> None:
+    rescore = _command(commands, "rescore", _rescore, "judge the responses of a sweep again with today's scorers")
+    rescore.add_argument("run", type=Path, metavar="RUN", help="folder that qbench sweep wrote")
+    rescore.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for a copy with today's scores (default: only show)"
+    )
+
+
+def _add_levels(commands: Any) -> None:
     _command(commands, "levels", _levels, "list every level and mix: bits, distinct values, size against FP32 and FP16")
 
-    bank = commands.add_parser("bank", help="the question bank: path, list, show, verify").add_subparsers(
+
+def _add_bank(commands: Any) -> None:
+    bank = commands.add_parser("bank", help="the question bank: path, list, show, export, verify").add_subparsers(
         required=True, metavar="WHAT"
     )
     _command(bank, "path", _bank_path, "print the folder for lm_eval --include_path")
     _command(bank, "list", _bank_list, "list the leaves and their templates")
-    show = _command(bank, "show", _bank_show, "print one item, or the first items of a leaf or template")
-    show.add_argument("name", help="a task, a template or an item id")
-    verify = _command(
-        bank, "verify", _bank_verify, "draw every default item and compare the bank's SHA-256 with its release"
+    show = _command(
+        bank, "show", _bank_show, "print one item, or the first five of a leaf or template, as a person reads them"
     )
+    show.add_argument("name", help="a task, a template or an item id")
+    export = _command(bank, "export", _bank_export, "write the items to a file, a row for each")
+    export.add_argument("file", type=Path, metavar="FILE", help="to write: .jsonl, .csv or .parquet")
+    export.add_argument("--tasks", type=_names, metavar="A,B,…", help="names or globs of tasks (default: qbench_*)")
+    export.add_argument("--split", choices=("test", "validation", "train"), help="which items (default: test)")
+    export.add_argument("--items", type=_positive, metavar="N", help="items of each template (default: 20)")
+    export.add_argument("--seed", type=int, help="seed of the items (default: the bank's own)")
+    export.add_argument("--as-choices", action="store_true", default=None, help="the forced-choice view of each task")
+    verify = _command(
+        bank,
+        "verify",
+        _bank_verify,
+        "draw every default item and compare the bank's SHA-256 with its release; or proofread probes of your own",
+    )
+    verify.add_argument("files", nargs="*", type=Path, metavar="FILE", help="YAML of a probe of your own")
     verify.add_argument(
         "--write", action="store_true", help="record today's hash as the release (for authors of the bank)"
     )
-
-    commands.add_parser("lm-eval", help="lm_eval's own command line, with qbench registered")
-    return top
 
 
 def _command(commands: Any, name: str, door: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -150,6 +241,12 @@ def _report_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
     command.add_argument("--by", metavar="FIELD", help="break down by a field of the documents, such as difficulty")
+    command.add_argument(
+        "--formats",
+        type=_names,
+        metavar="A,B,…",
+        help="md, tex, csv, parquet, json, html, and figures as PDF and SVG (default: all but figures)",
+    )
 
 
 def _names(text: str) -> list[str]:
@@ -163,6 +260,15 @@ def _positive(text: str) -> int:
     return number
 
 
+def _json_object(text: str) -> dict[str, Any]:
+    import json
+
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise argparse.ArgumentTypeError("must be a JSON object") from None
+
+
 def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that were given; the others keep the default of the Python function."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
@@ -174,8 +280,10 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 def _sweep(options: argparse.Namespace) -> int:
     from lm_eval.utils import simple_parse_args_string
 
+    from qbench.report import check_formats
     from qbench.sweep import sweep
 
+    check_formats(options.formats or ())  # before the work, not after it
     wanted = _given(
         options,
         "levels",
@@ -187,6 +295,7 @@ def _sweep(options: argparse.Namespace) -> int:
         "num_fewshot",
         "apply_chat_template",
         "batch_size",
+        "metadata",
         "include_path",
         "noise_floor",
         "drafts",
@@ -199,14 +308,51 @@ def _report(options: argparse.Namespace) -> int:
     return _write_report(options.run_dir, options)
 
 
-def _write_report(run_dir: Path, options: argparse.Namespace) -> int:
-    from qbench.report import report, summary
+def _compare(options: argparse.Namespace) -> int:
+    from qbench.compare import compare
 
-    result = report(run_dir, **_given(options, "margin", "confidence", "by"))
-    print(summary(result.table))
+    wanted = _given(
+        options, "tasks", "out", "metric", "filter_name", "cluster", "margin", "confidence", "by", "formats"
+    )
+    _print_report(compare(options.base, options.others, **wanted))
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from qbench.plan import plan
+
+    wanted = _given(options, "level", "difference", "power", "confidence", "flip_rate", "design_effect", "items")
+    print(plan(options.run, **wanted))
+    return 0
+
+
+def _cite(options: argparse.Namespace) -> int:
+    from qbench.report import read_table
+    from qbench.report.citation import bibtex, methods
+
+    table = read_table(options.run) if options.run else None
+    print(*([methods(table), ""] if table else []), bibtex(table), sep="\n", end="")
+    return 0
+
+
+def _rescore(options: argparse.Namespace) -> int:
+    from qbench.rescore import rescore
+
+    print(rescore(options.run, out=options.out))
+    return 0
+
+
+def _write_report(run_dir: Path, options: argparse.Namespace) -> int:
+    from qbench.report import report
+
+    _print_report(report(run_dir, **_given(options, "margin", "confidence", "by", "formats")))
+    return 0
+
+
+def _print_report(result: Any) -> None:
+    print(result)
     for path in result.paths:
         print(path)
-    return 0
 
 
 def _levels(options: argparse.Namespace) -> int:
@@ -234,36 +380,42 @@ def _bank_path(options: argparse.Namespace) -> int:
 def _bank_list(options: argparse.Namespace) -> int:
     from qbench.bank import leaves
 
-    for leaf in leaves():
-        print(f"{leaf.task}: {', '.join(template.id for template in leaf.templates)}")
+    found = leaves()
+    for leaf in found:
+        print(f"{leaf.task}  ({len(leaf.templates)} templates)")
+        for template in leaf.templates:
+            print(f"    {template.id}")
+    print(f"{len(found)} tasks, {sum(len(leaf.templates) for leaf in found)} templates")
     return 0
 
 
 def _bank_show(options: argparse.Namespace) -> int:
-    import json
+    from qbench.bank import find
 
-    from qbench.bank import leaves
-    from qbench.errors import BankError
+    for item in find(options.name)[:5]:
+        print(item.text(), end="\n\n")
+    return 0
 
-    for leaf in leaves():
-        if (
-            options.name == leaf.task
-            or options.name.startswith(leaf.task.removeprefix("qbench_") + ".")
-            or any(options.name == template.id for template in leaf.templates)
-        ):
-            found = [item for item in leaf.items() if options.name in (leaf.task, item.template, item.id)]
-            for item in found[:5]:
-                print(json.dumps(item.row(), ensure_ascii=False, indent=2))
-            if found:
-                return 0
-    raise BankError(f"The bank has no task, template or item named {options.name!r}; qbench bank list names them.")
+
+def _bank_export(options: argparse.Namespace) -> int:
+    from qbench.bank import export
+
+    count = export(options.file, **_given(options, "tasks", "split", "items", "seed", "as_choices"))
+    print(f"{count} items in {options.file}")
+    return 0
 
 
 def _bank_verify(options: argparse.Namespace) -> int:
-    from qbench.bank import verify
+    from qbench.bank import read_leaf, verify
+    from qbench.proofreading import proofread
 
-    state = verify(write=options.write)
-    print(f"bank version {state['version']}, {state['items']} items, sha256 {state['sha256']}")
+    for path in options.files:
+        proofread(path)
+        leaf = read_leaf(path)
+        print(f"{path}: {len(leaf.templates)} templates of {leaf.task}, no flaw found")
+    if not options.files:
+        state = verify(write=options.write)
+        print(f"bank version {state['version']}, {state['items']} items, sha256 {state['sha256']}")
     return 0
 
 

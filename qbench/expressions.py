@@ -1,14 +1,19 @@
-"""The arithmetic of the template language: a small part of Python's expression syntax, evaluated to exact sympy values.
+"""The arithmetic of the template language: a small part of Python's expression syntax, evaluated to exact values.
 
 Bank YAML may come from strangers, so nothing is handed to ``eval`` or ``sympify``. Python's own parser gives the tree (it executes
 nothing), and the interpreter below knows only the nodes and functions listed here. Decimal literals are exact: ``0.1`` is 1/10.
+
+Inside, whole numbers are ``int`` and other rationals ``Fraction``, twenty times as fast as sympy; only what is irrational is a sympy
+number. `evaluate` returns sympy numbers.
 """
 
 import ast
 import functools
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -30,7 +35,7 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         TemplateError: the expression does not parse, uses a name or a construct that the language lacks, or divides by zero.
     """
     try:
-        return _Interpreter(names).visit(_parse(expression))
+        return exact(_Interpreter(names, {}).visit(_parse(expression)))
     except TemplateError as error:
         raise TemplateError(f"In the expression {expression!r}: {error}") from None
     except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -54,6 +59,8 @@ def exact(value: Any) -> Any:
             return value
         case int():
             return sympy.Integer(value)
+        case Fraction():
+            return sympy.Rational(value.numerator, value.denominator)
         case Decimal():
             return sympy.Rational(str(value))
         case list() | tuple():
@@ -62,16 +69,38 @@ def exact(value: Any) -> Any:
             return value
 
 
+def _inner(value: Any) -> Any:
+    """Turn a value into what the interpreter computes with."""
+    kind = type(value)
+    if kind is int or kind is str or kind is bool or kind is Fraction:
+        return value
+    if kind is list or kind is tuple:
+        return [_inner(element) for element in value]
+    if kind is Decimal:
+        return _lowest(Fraction(value))
+    if isinstance(value, sympy.Rational):
+        return int(value.p) if value.q == 1 else Fraction(int(value.p), int(value.q))
+    return value
+
+
+def _lowest(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value
+
+
+def _is_rational(value: Any) -> bool:
+    """Whether it is a plain number. A bool is none: it does not take part in arithmetic."""
+    return type(value) is int or type(value) is Fraction
+
+
 # ---------------------------------------------------------------- functions of the language
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _bounded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Refuse arguments whose result would not fit into memory or patience."""
 
-    @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         if any(abs(argument) > MAX_ARGUMENT for argument in arguments):
-            raise TemplateError(f"{function.__name__} takes arguments up to {MAX_ARGUMENT}.")
+            raise TemplateError(f"{name} takes arguments up to {MAX_ARGUMENT}.")
         return function(*arguments)
 
     return call
@@ -79,91 +108,160 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _round(value: Any, digits: Any = 0) -> Any:
     """Round half away from zero, as a person rounds."""
-    scale = sympy.Integer(10) ** int(digits)
-    shifted = abs(value) * scale + sympy.Rational(1, 2)
-    return sympy.sign(value) * sympy.floor(shifted) / scale
-
-
-def _iterate(step: str, start: Any, times: Any, *, names: Mapping[str, Any]) -> list[Any]:
-    """Return ``start`` and the ``times`` values that follow when x becomes ``step``: iterate("3*x - 1", 2, 3) is [2, 5, 14, 41].
-
-    The step sees the variables in ``names``, x and n, the number of the step. x may be a list: "[x[1], x[0] + x[1]]".
-    """
-    if times > MAX_ELEMENTS:
-        raise TemplateError(f"iterate runs at most {MAX_ELEMENTS} times.")
-    values = [exact(start)]
-    for _ in range(int(times)):
-        values.append(evaluate(step, {**names, "x": values[-1], "n": sympy.Integer(len(values))}))
-    return values
+    if not _is_rational(value):
+        # The floor of a root or an exponential takes sympy milliseconds. Fifty digits decide it, unless they come close to a tie.
+        near = Fraction(Decimal(str(sympy.N(value, 50))))
+        shifted = abs(near) * 10**digits + Fraction(1, 2)
+        tie = Fraction(1, 10**10)
+        if not (shifted < 10**30 and tie < shifted - math.floor(shifted) < 1 - tie):
+            scale = sympy.Integer(10) ** int(digits)
+            return _inner(sympy.sign(value) * sympy.floor(abs(value) * scale + sympy.Rational(1, 2)) / scale)
+        value = near
+    units = math.floor(abs(value) * Fraction(10) ** digits + Fraction(1, 2))
+    return _lowest(Fraction(-units if value < 0 else units) / Fraction(10) ** digits)
 
 
 def _number(text: str) -> Any:
     """Read a cell of a fact table, which is text. No exponents: 1e999999999 would fill the memory."""
     if not re.fullmatch(r"-?\d+(\.\d+)?", text, re.ASCII):
         raise TemplateError(f"{text!r} is no decimal number.")
-    return sympy.Rational(text)
+    return _lowest(Fraction(text))
 
 
 def _range(*bounds: Any) -> list[Any]:
     numbers = range(*(int(bound) for bound in bounds))
     if len(numbers) > MAX_ELEMENTS:
         raise TemplateError(f"a range holds at most {MAX_ELEMENTS} numbers.")
-    return [sympy.Integer(number) for number in numbers]
+    return list(numbers)
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def _in_sympy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of sympy, which takes and gives sympy's own numbers."""
+    return lambda *arguments: _inner(function(*map(exact, arguments)))
+
+
+def _fast(of_rationals: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of Python where all arguments are rational, and sympy's where one is a root or the like."""
+    general = _in_sympy(otherwise)
+
+    def call(*arguments: Any) -> Any:
+        return of_rationals(*arguments) if all(map(_is_rational, arguments)) else general(*arguments)
+
+    return call
+
+
+def _of_whole_numbers(of_integers: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for functions that Python has for whole numbers from 0 on."""
+    general = _in_sympy(otherwise)
+
+    def call(*arguments: Any) -> Any:
+        whole = all(type(argument) is int and argument >= 0 for argument in arguments)
+        return of_integers(*arguments) if whole else general(*arguments)
+
+    return call
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": sympy.Abs,
-    "acos": sympy.acos,
-    "asin": sympy.asin,
-    "atan": sympy.atan,
-    "binomial": _bounded(sympy.binomial),
-    "ceiling": sympy.ceiling,
-    "cos": sympy.cos,
-    "det": lambda rows: sympy.Matrix(rows).det(),
+    "abs": _fast(abs, sympy.Abs),
+    "acos": _in_sympy(sympy.acos),
+    "asin": _in_sympy(sympy.asin),
+    "atan": _in_sympy(sympy.atan),
+    "binomial": _bounded(_of_whole_numbers(math.comb, sympy.binomial), "binomial"),
+    "ceiling": _fast(math.ceil, sympy.ceiling),
+    "cos": _in_sympy(sympy.cos),
+    "det": _in_sympy(lambda rows: sympy.Matrix(rows).det()),
     "distinct": _distinct,
-    "erf": sympy.erf,
-    "exp": sympy.exp,
-    "factorial": _bounded(sympy.factorial),
-    "fibonacci": _bounded(sympy.fibonacci),
-    "floor": sympy.floor,
-    "gcd": sympy.gcd,
-    "iterate": _iterate,
-    "lcm": sympy.lcm,
-    "len": lambda values: sympy.Integer(len(values)),
-    "log": sympy.log,
-    "max": sympy.Max,
-    "min": sympy.Min,
+    "erf": _in_sympy(sympy.erf),
+    "exp": _in_sympy(sympy.exp),
+    "factorial": _bounded(_of_whole_numbers(math.factorial, sympy.factorial), "factorial"),
+    "fibonacci": _bounded(_in_sympy(sympy.fibonacci), "fibonacci"),
+    "floor": _fast(math.floor, sympy.floor),
+    "gcd": _of_whole_numbers(math.gcd, sympy.gcd),
+    "lcm": _of_whole_numbers(math.lcm, sympy.lcm),
+    "len": len,
+    "log": _in_sympy(sympy.log),
+    "max": _fast(lambda *values: max(values), sympy.Max),
+    "min": _fast(lambda *values: min(values), sympy.Min),
     "number": _number,
     "range": _range,
     "round": _round,
-    "sign": sympy.sign,
-    "sin": sympy.sin,
-    "sorted": lambda values: sorted(values),
-    "sqrt": sympy.sqrt,
-    "sum": lambda values: sum(values, sympy.Integer(0)),
-    "tan": sympy.tan,
+    "sign": _in_sympy(sympy.sign),
+    "sin": _in_sympy(sympy.sin),
+    "sorted": sorted,
+    "sqrt": _in_sympy(sympy.sqrt),
+    "sum": lambda values: functools.reduce(BINARY[ast.Add], values, 0),
+    "tan": _in_sympy(sympy.tan),
 }
+ITERATE = "iterate"  # evaluates an expression of its own, so the interpreter calls it
 CONSTANTS: dict[str, Any] = {"pi": sympy.pi, "e": sympy.E}
 
+
+def _arithmetic(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compute(a: Any, b: Any) -> Any:
+        if _is_rational(a) and _is_rational(b):
+            result = operator(a, b)
+            return _lowest(result) if type(result) is Fraction else result
+        return _inner(operator(exact(a), exact(b)))
+
+    return compute
+
+
+def _add(a: Any, b: Any) -> Any:
+    return a + b
+
+
+def _divide(a: Any, b: Any) -> Any:
+    return Fraction(a, b) if _is_rational(a) and _is_rational(b) else a / b
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    return a // b if _is_rational(a) and _is_rational(b) else sympy.floor(a / b)
+
+
+def _modulo(a: Any, b: Any) -> Any:
+    return a % b if _is_rational(a) and _is_rational(b) else sympy.Mod(a, b)
+
+
+def _power(a: Any, b: Any) -> Any:
+    """Python's where the result is rational for certain."""
+    if not (_is_rational(a) and _is_rational(b)):
+        return a**b
+    if type(b) is int and (b >= 0 or a != 0):
+        return Fraction(a) ** b
+    return _inner(exact(a) ** exact(b))
+
+
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: sympy.floor(a / b),
-    ast.Mod: lambda a, b: sympy.Mod(a, b),
+    ast.Add: _arithmetic(_add),
+    ast.Sub: _arithmetic(lambda a, b: a - b),
+    ast.Mult: _arithmetic(lambda a, b: a * b),
+    ast.Div: _arithmetic(_divide),
+    ast.FloorDiv: _arithmetic(_floor_divide),
+    ast.Mod: _arithmetic(_modulo),
+    ast.Pow: _arithmetic(_power),
 }
-COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
+
+
+def _comparison(operator: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    def compare(a: Any, b: Any) -> bool:
+        if isinstance(a, sympy.Basic) or isinstance(b, sympy.Basic):
+            a, b = exact(a), exact(b)
+        return bool(operator(a, b))
+
+    return compare
+
+
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: _comparison(lambda a, b: a == b),
+    ast.NotEq: _comparison(lambda a, b: a != b),
+    ast.Lt: _comparison(lambda a, b: a < b),
+    ast.LtE: _comparison(lambda a, b: a <= b),
+    ast.Gt: _comparison(lambda a, b: a > b),
+    ast.GtE: _comparison(lambda a, b: a >= b),
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
@@ -172,32 +270,40 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 class _Interpreter(ast.NodeVisitor):
     """Walks an expression. A node without a method of its own is refused by name."""
 
-    def __init__(self, names: Mapping[str, Any]) -> None:
+    def __init__(self, names: Mapping[str, Any], known: dict[str, Any]) -> None:
         self.names = names
+        self.known = known
+        """Names whose values are what the interpreter computes with: those that were read already, and those of loops."""
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise TemplateError(f"{type(node).__name__} is not part of the template language.")
 
     def visit_Constant(self, node: ast.Constant) -> Any:
         # repr of a float is the shortest literal that means it, so 0.1 in the YAML stays one tenth.
-        return sympy.Rational(repr(node.value)) if isinstance(node.value, float) else exact(node.value)
+        return _lowest(Fraction(repr(node.value))) if isinstance(node.value, float) else node.value
 
     def visit_Name(self, node: ast.Name) -> Any:
+        if node.id in self.known:
+            return self.known[node.id]
         if node.id in self.names:
-            return exact(self.names[node.id])
+            return self.known.setdefault(node.id, _inner(self.names[node.id]))
         if node.id in CONSTANTS:
             return CONSTANTS[node.id]
-        known = [*self.names, *CONSTANTS, *FUNCTIONS]
+        known = [*self.known, *self.names, *CONSTANTS, *FUNCTIONS, ITERATE]
         raise TemplateError(f"there is no variable {node.id!r}.{did_you_mean(node.id, known)}")
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         left, right = self.visit(node.left), self.visit(node.right)
-        if isinstance(node.op, ast.Pow):
-            if not abs(right) <= MAX_EXPONENT or (left.is_Integer and right.is_Integer and left.p.bit_length() > 4_000):
-                raise TemplateError(f"exponents go up to {MAX_EXPONENT}.")
-            return left**right
         if type(node.op) not in BINARY:
             return self.generic_visit(node.op)
+        if isinstance(left, str | list) or isinstance(right, str | list):
+            if isinstance(node.op, ast.Add) and type(left) is type(right):
+                return left + right
+            raise TemplateError("text and lists can be added to their like, and that is all.")
+        if isinstance(node.op, ast.Pow) and (
+            not abs(right) <= MAX_EXPONENT or (type(left) is int and type(right) is int and left.bit_length() > 4_000)
+        ):
+            raise TemplateError(f"exponents go up to {MAX_EXPONENT}.")
         if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod) and right == 0:
             raise ZeroDivisionError("division by zero")
         return BINARY[type(node.op)](left, right)
@@ -235,17 +341,33 @@ class _Interpreter(ast.NodeVisitor):
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         container, key = self.visit(node.value), self.visit(node.slice)
-        return exact(container[int(key) if isinstance(key, sympy.Integer) else key])
+        return _inner(container[key])
 
     def visit_Call(self, node: ast.Call) -> Any:
         if not isinstance(node.func, ast.Name) or node.keywords:
             raise TemplateError("functions are called by their plain name and without keywords.")
+        if node.func.id == ITERATE:
+            return self._iterate(*map(self.visit, node.args))
         if node.func.id not in FUNCTIONS:
-            raise TemplateError(f"there is no function {node.func.id!r}.{did_you_mean(node.func.id, FUNCTIONS)}")
-        function = FUNCTIONS[node.func.id]
-        if function is _iterate:  # the only one that evaluates an expression of its own
-            function = functools.partial(_iterate, names=self.names)
-        return function(*map(self.visit, node.args))
+            known = [*FUNCTIONS, ITERATE]
+            raise TemplateError(f"there is no function {node.func.id!r}.{did_you_mean(node.func.id, known)}")
+        return FUNCTIONS[node.func.id](*map(self.visit, node.args))
+
+    def _iterate(self, step: str, start: Any, times: Any) -> list[Any]:
+        """Return ``start`` and the ``times`` values that follow when x becomes ``step``: iterate("3*x - 1", 2, 3) is [2, 5, 14, 41].
+
+        The step sees all variables, x and n, the number of the step. x may be a list: "[x[1], x[0] + x[1]]".
+        """
+        if times > MAX_ELEMENTS:
+            raise TemplateError(f"iterate runs at most {MAX_ELEMENTS} times.")
+        tree = _parse(step)
+        values = [start]
+        for _ in range(int(times)):
+            values.append(self._with(x=values[-1], n=len(values)).visit(tree))
+        return values
+
+    def _with(self, **known: Any) -> "_Interpreter":
+        return _Interpreter(self.names, {**self.known, **known})
 
     def visit_ListComp(self, node: ast.ListComp) -> list[Any]:
         (loop, *more) = node.generators
@@ -253,7 +375,7 @@ class _Interpreter(ast.NodeVisitor):
             raise TemplateError("a list comprehension has one loop over one name.")
         results = []
         for value in self.visit(loop.iter):
-            inner = _Interpreter({**self.names, loop.target.id: value})
+            inner = self._with(**{loop.target.id: _inner(value)})
             if all(inner.visit(test) for test in loop.ifs):
                 results.append(inner.visit(node.elt))
         return results

@@ -8,13 +8,16 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.errors import PairingError, SamplesError
-from qbench.records import Run, Sample
+from qbench.errors import PairingError, SamplesError, did_you_mean
+from qbench.records import Sample
+from qbench.stats import choice_divergence
+
+Array = NDArray[np.float64]
 
 ITEM_FIELDS = frozenset(
     {"id", "category", "subcategory", "template", "difficulty"}
@@ -27,6 +30,33 @@ MAIN_SCORES = (
 )  # the first that a task has is its score; else its first metric
 
 
+class Answers(Protocol):
+    """What was answered in one run: a level of a sweep, or an output folder of lm-eval."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def tasks(self) -> list[str]: ...
+    @property
+    def info(self) -> Mapping[str, Any]: ...
+    def samples(self, task: str) -> list[Sample]: ...
+
+
+MEASURES = ("margin", "brier", "confidence", "matching_digits", "truncated", "n_tokens")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of the samples is compared, and what their clusters are."""
+
+    metric: str | None = None
+    """The metric that is paired; the first of MAIN_SCORES that a task has if not given."""
+    filter_name: str | None = None
+    """The filter of lm-eval that is read; the first if not given."""
+    cluster: str | None = None
+    """Field of the documents that names the cluster of an item; the template in the bank, else each item is its own."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """One task at two levels: arrays with one entry per item, in the baseline's order. A failed item's score is NaN."""
@@ -35,7 +65,8 @@ class Pair:
     score: str
     """Which of the task's metrics is compared."""
     in_bank: bool
-    """Whether the items are qbench's own. In any other task each item is its own template, and task, category and stratum are one."""
+    """Whether the items are qbench's own. In any other task task, category and stratum are one, and each item is its own template, unless
+    a field names its cluster."""
     item_id: NDArray[np.str_]
     baseline: NDArray[np.float64]
     level: NDArray[np.float64]
@@ -48,6 +79,9 @@ class Pair:
     level_answered: NDArray[np.float64]
     baseline_responses: tuple[str, ...]
     level_responses: tuple[str, ...]
+    measures: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+    """What else is known of each item, at the baseline and at the level: the MEASURES that the task has, and for a forced choice the
+    ``divergence`` of the choices' probabilities from the baseline's."""
     documents: tuple[Mapping[str, Any], ...]
 
     @property
@@ -56,44 +90,47 @@ class Pair:
         return int(np.sum(np.isnan(self.baseline) | np.isnan(self.level)))
 
 
-def pair_levels(baseline: Run, levels: Sequence[Run], task: str, *, filter_name: str | None = None) -> list[Pair]:
+def pair_levels(
+    baseline: Answers, levels: Sequence[Answers], task: str, *, select: Selection | None = None
+) -> list[Pair]:
     """Pair one task of several runs with the same task of the baseline.
 
     Raises:
         PairingError: the runs were drawn from different banks, or `pair` refuses.
     """
     before = baseline.samples(task)
-    pairs = [pair(before, level.samples(task), task=task, filter_name=filter_name) for level in levels]
+    pairs = [pair(before, level.samples(task), task=task, select=select) for level in levels]
     if pairs and pairs[0].in_bank:
         for level in levels:
             _check_same_bank(baseline, level)
     return pairs
 
 
-def _check_same_bank(baseline: Run, level: Run) -> None:
+def _check_same_bank(baseline: Answers, level: Answers) -> None:
     hashes = [str(run.info.get("bank", {}).get("sha256")) for run in (baseline, level)]
     if hashes[0] != hashes[1]:
         raise PairingError(
-            f"{baseline.dir} was asked from bank {hashes[0][:12]} and {level.dir} from bank {hashes[1][:12]}. "
+            f"{baseline.name} was asked from bank {hashes[0][:12]} and {level.name} from bank {hashes[1][:12]}. "
             "Sweep one of them again, so that both answer the same bank."
         )
 
 
-def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filter_name: str | None = None) -> Pair:
+def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, select: Selection | None = None) -> Pair:
     """Pair the samples of one task, as lm-eval writes them with ``--log_samples``.
 
     Args:
         baseline: samples of the baseline; they fix the order.
         level: samples of the other level.
         task: name of the task, for ids and messages.
-        filter_name: which of the task's filters to read; the first if not given.
+        select: which metric, filter and clusters.
 
     Raises:
         PairingError: items on one side only, items with other documents or prompts, or items that occur twice.
         SamplesError: the samples lack what is needed to pair them.
     """
-    before = _by_item(baseline, task, filter_name)
-    after = _by_item(level, task, filter_name)
+    select = select or Selection()
+    before = _by_item(baseline, task, select.filter_name)
+    after = _by_item(level, task, select.filter_name)
     if before.keys() != after.keys():
         raise PairingError(
             f"The runs of {task} share {len(before.keys() & after.keys())} items; {len(before.keys() - after.keys())} appear only in the "
@@ -116,7 +153,7 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filt
         "Check the chat template, the system prompt and the few-shot examples of the two runs.",
     )
     first = next(iter(before.values()))
-    score = _main_score(first, task)
+    score = _main_score(first, task, select.metric)
     documents = tuple(sample["doc"] for sample in before.values())
     in_bank = all(document.keys() >= ITEM_FIELDS for document in documents)
     item_ids = list(before)
@@ -128,7 +165,7 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filt
         item_id=np.array(item_ids),
         baseline=_numbers(before.values(), score, task),
         level=_numbers(others, score, task),
-        template=np.array([document["template"] for document in documents] if in_bank else item_ids),
+        template=np.array(_clusters(documents, item_ids, task, select.cluster or ("template" if in_bank else None))),
         stratum=np.array([document["subcategory"] if in_bank else task for document in documents]),
         category=np.array([document["category"] if in_bank else task for document in documents]),
         difficulty=np.array([float(document["difficulty"]) if in_bank else math.nan for document in documents]),
@@ -136,6 +173,14 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, filt
         level_answered=_numbers(others, "answered", task),
         baseline_responses=tuple(_response(sample) for sample in before.values()),
         level_responses=tuple(_response(sample) for sample in others),
+        measures={
+            **{
+                name: (_numbers(before.values(), name, task), _numbers(others, name, task))
+                for name in MEASURES
+                if name in first
+            },
+            **_divergence(list(before.values()), others),
+        },
         documents=documents,
     )
 
@@ -172,7 +217,27 @@ def _check_same(before: Mapping[str, Sample], after: Mapping[str, Sample], field
         raise PairingError(f"{len(differing)} of {len(before)} {what} (first: {differing[0]}). {remedy}")
 
 
-def _main_score(sample: Sample, task: str) -> str:
+def _clusters(documents: Sequence[Mapping[str, Any]], item_ids: list[str], task: str, field: str | None) -> list[str]:
+    if field is None:
+        return item_ids
+    n_without = sum(field not in document for document in documents)
+    if n_without:
+        known = sorted({str(name) for document in documents for name in document})
+        raise PairingError(
+            f"{n_without} of {len(documents)} documents of {task} have no field {field!r} to cluster by."
+            f"{did_you_mean(field, known)} There are: {', '.join(known)}."
+        )
+    return [str(document[field]) for document in documents]
+
+
+def _main_score(sample: Sample, task: str, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in sample["metrics"]:
+            raise PairingError(
+                f"{task} has no metric {wanted!r}.{did_you_mean(wanted, sample['metrics'])} It has "
+                f"{', '.join(sample['metrics']) or 'none'}."
+            )
+        return wanted
     metrics = [*(name for name in MAIN_SCORES if name in sample["metrics"]), *sample["metrics"]]
     if not metrics:
         raise SamplesError(
@@ -189,6 +254,28 @@ def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.floa
             f"The metric {name!r} of {task} is not a number for each item, so it cannot be paired. Choose another task or metric."
         )
     return np.array([math.nan if value is None else float(value) for value in values])
+
+
+def _divergence(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, tuple[Array, Array]]:
+    """KL to the baseline over the choices of each item; nothing for a task that is no forced choice."""
+    choices = [_likelihoods(sample) for sample in before]
+    if any(likelihoods is None for likelihoods in choices):
+        return {}
+    divergences = [
+        math.nan if other is None or len(other) != len(own) else choice_divergence(own, other)
+        for own, other in zip(choices, map(_likelihoods, after), strict=True)
+        if own is not None
+    ]
+    return {"divergence": (np.zeros(len(divergences)), np.array(divergences))}
+
+
+def _likelihoods(sample: Sample) -> list[float] | None:
+    """The log-likelihood of each choice, which lm-eval writes as text; None where the task is none of forced choice."""
+    try:
+        likelihoods = [float(value) for ((value, _),) in sample["resps"]]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return likelihoods if len(likelihoods) > 1 else None
 
 
 def _response(sample: Sample) -> str:

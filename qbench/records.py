@@ -38,6 +38,10 @@ class Run:
     info: dict[str, Any]
 
     @property
+    def name(self) -> str:
+        return str(self.dir)
+
+    @property
     def tasks(self) -> list[str]:
         """Tasks whose cell is finished."""
         return list(self.info["cells"])

@@ -19,31 +19,34 @@ def plain(value: Any) -> Any:
         case sympy.Integer():
             return int(value)
         case sympy.Rational():
-            return Decimal(decimal_text(value)) if _terminates(value) else value
+            return Decimal(decimal_text(value)) if decimal_places(value) is not None else value
         case float():
             return Decimal(repr(value))
         case list():
             return [plain(element) for element in value]
+        case dict():
+            return {key: plain(entry) for key, entry in value.items()}
         case _:
             return value
 
 
-def _terminates(value: sympy.Rational) -> bool:
-    q = int(value.q)
-    for prime in (2, 5):
-        while q % prime == 0:
-            q //= prime
-    return q == 1
+def decimal_places(value: sympy.Rational) -> int | None:
+    """How many decimals a rational has; None where they do not end."""
+    rest, powers = int(value.q), {2: 0, 5: 0}
+    for prime in powers:
+        while rest % prime == 0:
+            rest //= prime
+            powers[prime] += 1
+    return max(powers.values()) if rest == 1 else None
 
 
 def decimal_text(value: sympy.Rational, places: int | None = None) -> str:
     """Write a rational with ``places`` decimals, half away from zero; with None, as many as it needs (it must end)."""
     if places is None:
-        places = 0
-        while int(value.q) != 1 and (10**places * value).q != 1:
-            places += 1
-    scaled = sympy.floor(abs(value) * 10**places + sympy.Rational(1, 2))
-    digits = str(int(scaled)).rjust(places + 1, "0")
+        places = decimal_places(value) or 0
+    p, q = int(value.p), int(value.q)
+    scaled = (2 * abs(p) * 10**places + q) // (2 * q)
+    digits = str(scaled).rjust(places + 1, "0")
     text = digits if places == 0 else f"{digits[:-places]}.{digits[-places:]}"
     return f"-{text}" if value < 0 and scaled != 0 else text
 
@@ -85,9 +88,9 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
         case "sigfigs":
             return _significant_text(rational, int(tolerance["n"])), target
         case "exact":
-            return (decimal_text(rational) if _terminates(rational) else str(rational)), target
+            return (decimal_text(rational) if decimal_places(rational) is not None else str(rational)), target
         case _:  # a tolerance band: write the number out if it is short, else to six significant digits
-            text = decimal_text(rational) if _terminates(rational) else ""
+            text = decimal_text(rational) if decimal_places(rational) is not None else ""
             return (text if 0 < len(text) <= 8 else _significant_text(rational, 6)), target
 
 

@@ -44,6 +44,8 @@ class Plan:
     model: str
     model_sha256: str
     model_args: dict[str, Any]
+    metadata: dict[str, Any]
+    """What is handed to the tasks, such as ``qb_context_tokens``."""
     levels: list[str]
     tasks: list[str]
     items: int
@@ -74,6 +76,7 @@ def sweep(
     apply_chat_template: bool = False,
     batch_size: int = DEFAULT_BATCH_SIZE,
     model_args: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     include_path: Sequence[Path] = (),
     noise_floor: bool = True,
     drafts: bool = True,
@@ -93,6 +96,7 @@ def sweep(
         apply_chat_template: whether prompts go through the tokenizer's chat template.
         batch_size: rows in one forward pass.
         model_args: further arguments of the model, as lm-eval's ``--model_args``.
+        metadata: further arguments of the tasks, as lm-eval's ``--metadata``: ``{"qb_context_tokens": [8192]}``.
         include_path: folders with task YAMLs of one's own.
         noise_floor: also evaluate the baseline a second time, at another batch size.
         drafts: verify the response of the level above before decoding (see `qbench.decoding`).
@@ -110,7 +114,10 @@ def sweep(
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {levels[0]}.")
     if own := sorted({"pretrained", "level", "batch_size"} & (model_args or {}).keys()):
         raise QBenchError(f"The model arguments must not set {', '.join(own)}: --model, --levels and --batch-size do.")
-    manager, names = find_tasks(tasks, include_path, metadata={"qb_items": items, "qb_seed": seed})
+    # As lm_eval does, with the model's arguments: qbench-long counts in the tokens of its tokenizer.
+    asked = {**(model_args or {}), "pretrained": model or nano_path()}
+    asked |= {**(metadata or {}), "qb_items": items, "qb_seed": seed}
+    manager, names = find_tasks(tasks, include_path, metadata=asked)
     run_dir = Path(run) if run else Path("runs") / Path(model or "nano").name
     with tqdm(desc="loading", disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
         with quiet():
@@ -121,6 +128,7 @@ def sweep(
             model=model or "nano",
             model_sha256=lm.weights_sha256(),
             model_args=dict(model_args or {}),
+            metadata=dict(metadata or {}),
             levels=list(levels),
             tasks=list(loaded),
             items=items,
@@ -178,6 +186,9 @@ def find_tasks(
     Raises:
         BankError: a pattern matches no task.
     """
+    for folder in include_path:
+        if not Path(folder).is_dir():
+            raise BankError(f"There is no folder {folder} to include; name the folder that holds your task YAMLs.")
     folders = [str(bank.tasks_dir()), *map(str, include_path)]
     manager = TaskManager(include_path=folders, include_defaults=False, metadata=metadata)
     if not all(manager.match_tasks([pattern]) for pattern in patterns):
@@ -210,8 +221,11 @@ def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
             if path.resolve() not in indexed and path.parent.name != "facts" and path.stem != "release":
                 bank.read_leaf(path)  # says what is wrong with the file, where that is known
                 raise BankError(
-                    f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include."
+                    f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include, and whether "
+                    "another task has its name."
                 )
+            if folder != folders[0] and "templates" in (bank.task_fields(path).get("dataset_kwargs") or {}):
+                bank.check_way_of_asking(path)
 
 
 def _load_tasks(manager: TaskManager, names: list[str], num_fewshot: int | None, seed: int) -> dict[str, Any]:

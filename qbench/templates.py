@@ -16,12 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from qbench.errors import TemplateError, did_you_mean
+from qbench.errors import AnswerSpecError, TemplateError, did_you_mean
 from qbench.expressions import evaluate
+from qbench.near_misses import near_misses
 from qbench.rendering import plain, render, render_tree, show
 from qbench.variables import DIFFICULTIES, Values, draw_variable, generator
 
 SPLITS = ("test", "validation", "train")  # the position is the split's seed stream: append only
+NUMERIC = (
+    "number",
+    "vector",
+    "matrix",
+    "set",
+    "trace",
+    "interval",
+    "expression",
+)  # answers that have no default tolerance
 MAX_ATTEMPTS = 100  # draws before the conditions of a template count as impossible
 DEFAULT_DOCUMENT_DIFFICULTY = 3
 
@@ -40,9 +50,11 @@ class Item:
     """``document`` for the word-for-word questions of the source document, else ``generated``."""
     version: str
     variant: str
-    """Which of a pair of twins this is (``clean``, ``perturbed``, …); empty without a twin."""
+    """Which of a family of twins this is (``clean``, ``heavy``, …); empty without twins."""
     twin: str
-    """The id of the other twin; empty without one."""
+    """The id of the family's first variant, which the others are held against; empty without twins."""
+    knob: float
+    """What makes the item hard, measured: digits, steps, distractors. Comparable within a template only."""
     question: str
     form: str
     """What the prompt asks for, in words: ``a whole number``."""
@@ -54,6 +66,8 @@ class Item:
     """A response that satisfies the rubric; empty for a closed answer."""
     choices: list[str]
     target_index: int
+    declining_index: int
+    """The choice that declines to answer; -1 if none does."""
     answer: str
     """The answer spec as JSON, as `qbench.scoring.judge` reads it."""
     seed: int
@@ -61,6 +75,16 @@ class Item:
 
     def row(self) -> Values:
         return dataclasses.asdict(self)
+
+    def text(self) -> str:
+        """The item as a person reads it."""
+        about = f"difficulty {self.difficulty}, knob {self.knob:g}, {self.source}"
+        lines = [f"{self.id}  ({about})", *(f"    {line}" for line in self.question.splitlines())]
+        lines += [f"  asked for  {self.form}", f"  target     {self.target}"] if self.target else []
+        for name, long in (("solution", self.solution), ("reference", self.reference)):
+            lines += [f"  {name:10} {line}" for line in long.splitlines()]
+        lines += [f"  choices    {' | '.join(self.choices)}"] if self.choices else []
+        return "\n".join([*lines, f"  judged by  {self.answer}"])
 
 
 @dataclass(frozen=True)
@@ -83,11 +107,16 @@ class Template:
     reference: str = ""
     distractors: list[str] | str = field(default_factory=list)
     """Wrong answers of a forced choice: Jinja texts, or one expression that gives a list."""
+    declines: str = ""
+    """The answer or choice that declines to answer, as Jinja text: ``There is no such country``."""
     scored_as: Values = field(default_factory=dict)
     form: str = ""
     solution: str = ""
+    knob: str = ""
+    """An expression that measures what makes an item hard; its mean grows with the difficulty."""
     twins: dict[str, Values] = field(default_factory=dict)
-    """Two named variants that share every drawn value; each overrides some of the fields above."""
+    """Named variants that share every drawn value; each overrides some of the fields above, and the first is what the
+    others are held against."""
     document: Values = field(default_factory=dict)
     """The source document's own question: ``difficulty``, drawn ``values``, and any field it words differently."""
 
@@ -97,8 +126,8 @@ class Template:
             raise TemplateError(f"{self.id}: give exactly one of answer, target and rubric; it has {ways or 'none'}.")
         if self.rubric and not self.reference:
             raise TemplateError(f"{self.id}: a rubric needs a reference response that satisfies it; add `reference`.")
-        if self.twins and len(self.twins) != 2:
-            raise TemplateError(f"{self.id}: twins come in pairs; it names {len(self.twins)}.")
+        if len(self.twins) == 1:
+            raise TemplateError(f"{self.id}: twins are two or more; it names only {next(iter(self.twins))!r}.")
 
     @classmethod
     def from_yaml(cls, entry: Any) -> "Template":
@@ -109,12 +138,18 @@ class Template:
         """
         if not isinstance(entry, Mapping) or "id" not in entry or "question" not in entry:
             raise TemplateError(f"A template is a mapping with at least an id and a question, not {str(entry)[:80]!r}.")
+        for name in entry.get("variables") or ():
+            if not isinstance(name, str):
+                raise TemplateError(
+                    f"Template {entry['id']}: YAML reads the name of a variable as {name!r}; put yes, no, on and off in quotes, or name it "
+                    "otherwise."
+                )
         known = {spec.name for spec in dataclasses.fields(cls)}
         overrides = {*known - {"id", "twins", "document"}}
         for place, keys, allowed in (
             ("", entry, known),
             *((f", twin {name}", twin, overrides) for name, twin in (entry.get("twins") or {}).items()),
-            (", document", entry.get("document") or {}, overrides | {"difficulty", "values"}),
+            (", document", entry.get("document") or {}, overrides | {"difficulty", "values", "variant"}),
         ):
             for key in keys or ():
                 if key not in allowed:
@@ -125,7 +160,7 @@ class Template:
 
     def with_fields(self, overrides: Mapping[str, Any]) -> "Template":
         """The same template with some fields worded differently; naming one kind of answer drops the others."""
-        fields = {key: value for key, value in overrides.items() if key not in ("difficulty", "values")}
+        fields = {key: value for key, value in overrides.items() if key not in ("difficulty", "values", "variant")}
         if fields.keys() & {"answer", "target", "rubric"}:
             fields = {"answer": "", "target": "", "rubric": [], **fields}
         if fields.get("rubric"):  # what belongs to a closed answer goes with it
@@ -142,13 +177,25 @@ def stream(seed: int, template_id: str, split: str, index: int, attempt: int = 0
 
 
 def draw(
-    template: Template, *, category: str, subcategory: str, version: str, split: str, seed: int, count: int, offset: int
+    template: Template,
+    *,
+    category: str,
+    subcategory: str,
+    version: str,
+    split: str,
+    seed: int,
+    count: int,
+    offset: int,
+    as_choices: bool = False,
 ) -> list[list[Item]]:
-    """Draw ``count`` items of one template: a list of single items, or of pairs of twins.
+    """Draw ``count`` items of one template: a list of single items, or of families of twins.
 
     Difficulty runs through 1 to 5, starting at ``offset``, so that the first items of many templates are balanced. Item 0 of the test
     split is the source document's own question where there is one. A draw that repeats an earlier question is made again; a template
     whose range is exhausted stops early.
+
+    Args:
+        as_choices: give an item without distractors of its own the ones of `qbench.near_misses`, where its answer has any.
 
     Raises:
         TemplateError: an undefined variable, an expression without a value, or conditions that no draw meets.
@@ -156,8 +203,7 @@ def draw(
     draws: list[list[Item]] = []
     seen: set[str] = set()
     exhausted: set[int] = set()  # difficulties at which no new question is left
-    n_draws = -(-count // 2) if template.twins else count
-    for index in range(n_draws):
+    for index in range(-(-count // max(1, len(template.twins)))):
         is_document = bool(template.document) and index == 0 and split == "test"
         difficulty = 1 + (index + offset) % len(DIFFICULTIES)
         source = template
@@ -168,36 +214,34 @@ def draw(
             continue
         for attempt in range(MAX_ATTEMPTS):
             rng = stream(seed, template.id, split, index, attempt)
-            values = _draw_values(
-                source, rng, difficulty, fixed=template.document.get("values") if is_document else None
-            )
+            values = draw_values(source, rng, difficulty, template.document.get("values") if is_document else None)
             if values is None:
                 continue
-            variants = [(name, source.with_fields(fields)) for name, fields in source.twins.items()] or [("", source)]
             stem = f"{category}_{subcategory}.{template.id}.{split}.{index}"
-            names = [f"{stem}.{name}" if name else stem for name, _ in variants]
-            pair = [
+            word_for_word = template.document.get("variant", "") if is_document else None
+            family = [
                 _item(
-                    variant,
+                    source.with_fields(fields),
                     values,
                     rng,
-                    id=names[position],
+                    as_choices=as_choices,
+                    id=f"{stem}.{name}" if name else stem,
                     category=category,
                     subcategory=subcategory,
                     difficulty=difficulty,
                     split=split,
-                    source="document" if is_document else "generated",
+                    source="document" if word_for_word in ("", name) else "generated",
                     version=version,
                     variant=name,
-                    twin=names[1 - position] if len(names) == 2 else "",
+                    twin=f"{stem}.{next(iter(source.twins))}" if source.twins else "",
                     seed=seed,
                     index=index,
                 )
-                for position, (name, variant) in enumerate(variants)
+                for name, fields in (source.twins or {"": {}}).items()
             ]
-            if not seen & {item.question for item in pair}:
-                seen |= {item.question for item in pair}
-                draws.append(pair)
+            if not seen & {item.question for item in family}:
+                seen |= {item.question for item in family}
+                draws.append(family)
                 break
         else:
             exhausted.add(difficulty)
@@ -209,8 +253,14 @@ def draw(
     return draws
 
 
-def _draw_values(template: Template, rng: np.random.Generator, difficulty: int, fixed: Values | None) -> Values | None:
-    """Draw the variables in the order they are written, or return None when a condition is not met."""
+def draw_values(
+    template: Template, rng: np.random.Generator, difficulty: int, fixed: Values | None = None
+) -> Values | None:
+    """Draw the variables in the order they are written, or return None when a condition is not met.
+
+    Raises:
+        TemplateError: a variable or a condition cannot be computed.
+    """
     values: Values = {"difficulty": difficulty}
     if fixed is not None:
         values |= {name: plain(value) for name, value in fixed.items()}
@@ -234,12 +284,10 @@ def _draw_values(template: Template, rng: np.random.Generator, difficulty: int, 
     return values
 
 
-def _item(template: Template, values: Values, rng: np.random.Generator, **identity: Any) -> Item:
+def _item(template: Template, values: Values, rng: np.random.Generator, *, as_choices: bool, **identity: Any) -> Item:
     """Render one variant of a draw."""
     try:
         spec = render_tree(template.scored_as, values)
-        choices: list[str] = []
-        target_index = -1
         if template.rubric:
             target = ""
             spec = {"type": "rubric", "checks": render_tree(template.rubric, values)}
@@ -248,13 +296,21 @@ def _item(template: Template, values: Values, rng: np.random.Generator, **identi
         else:
             target = render(template.target, values)
             spec.setdefault("target", target)
-        if template.distractors:
-            choices, target_index = _choices(template, target, values, rng)
+        if spec.get("type") in NUMERIC and "tolerance" not in spec:
+            raise TemplateError(
+                "its scored_as names no tolerance; every number needs one, such as tolerance: {mode: exact}."
+            )
         spec.setdefault("tolerance", {"mode": "exact"})
+        wrong = _distractors(template, values)
+        if as_choices and not wrong:
+            wrong = near_misses(template.answer, template.variables, values, target, spec, rng)
+        choices, target_index = _choices(target, wrong, rng)
+        declines = render(template.declines, values)
         shown = {**values, "target": target}
         return Item(
             **identity,
             template=template.id,
+            knob=float(evaluate(template.knob, values)) if template.knob else 0.0,
             question=render(template.question, values),
             form=render(template.form, values) or DEFAULT_FORMS.get(spec.get("type", ""), "the answer"),
             target=target,
@@ -262,10 +318,13 @@ def _item(template: Template, values: Values, rng: np.random.Generator, **identi
             reference=render(template.reference, shown),
             choices=choices,
             target_index=target_index,
+            declining_index=choices.index(declines) if declines in choices else -1,
             answer=json.dumps(spec, ensure_ascii=False, sort_keys=True),
         )
-    except TemplateError as error:
+    except (TemplateError, AnswerSpecError) as error:
         raise TemplateError(f"Template {template.id}, item {identity['id']}: {error}") from None
+    except KeyError as error:
+        raise TemplateError(f"Template {template.id}: its scored_as lacks {error}.") from None
 
 
 DEFAULT_FORMS = {
@@ -280,12 +339,16 @@ DEFAULT_FORMS = {
 }
 
 
-def _choices(template: Template, target: str, values: Values, rng: np.random.Generator) -> tuple[list[str], int]:
-    """Put the target at a random place among the distractors."""
+def _distractors(template: Template, values: Values) -> list[str]:
     if isinstance(template.distractors, str):
-        wrong = [str(plain(choice)) for choice in evaluate(template.distractors, values)]
-    else:
-        wrong = [render(choice, values) for choice in template.distractors]
+        return [str(plain(choice)) for choice in evaluate(template.distractors, values)]
+    return [render(choice, values) for choice in template.distractors]
+
+
+def _choices(target: str, wrong: list[str], rng: np.random.Generator) -> tuple[list[str], int]:
+    """Put the target at a random place among the distractors; without any, there is no choice."""
+    if not wrong:
+        return [], -1
     if target in wrong or len(set(wrong)) < len(wrong):
         raise TemplateError(f"the choices {[target, *wrong]} are not all different.")
     target_index = int(rng.integers(len(wrong) + 1))

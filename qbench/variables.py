@@ -41,8 +41,16 @@ def _at(level_or_levels: Any, difficulty: int, *, nested: bool) -> Any:
     return level_or_levels[difficulty - 1] if several else level_or_levels
 
 
+def _bounds(ranges: Any, difficulty: int) -> Any:
+    """Both ends of the range of this difficulty."""
+    bounds = _at(ranges, difficulty, nested=True)
+    if not isinstance(bounds, list) or len(bounds) != 2 or any(isinstance(bound, list) for bound in bounds):
+        raise TemplateError(f"{ranges} is no range [low, high], and no list of five, one for each difficulty.")
+    return bounds
+
+
 def _integers(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> int:
-    low, high = (int(_number(bound, values)) for bound in _at(spec["integers"], difficulty, nested=True))
+    low, high = (int(_number(bound, values)) for bound in _bounds(spec["integers"], difficulty))
     if low > high:
         raise TemplateError(f"the range {low} to {high} is empty.")
     step = int(spec.get("step", 1))
@@ -51,7 +59,7 @@ def _integers(spec: Values, rng: np.random.Generator, difficulty: int, values: V
 
 def _decimals(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Decimal:
     digits = int(_at(spec["decimals"], difficulty, nested=False))
-    low, high = (_number(bound, values) for bound in _at(spec["between"], difficulty, nested=True))
+    low, high = (_number(bound, values) for bound in _bounds(spec["between"], difficulty))
     scale = 10**digits
     units = int(low * scale) + int(rng.integers(int(high * scale) - int(low * scale) + 1))
     return Decimal(units).scaleb(-digits)

@@ -9,7 +9,6 @@ it against the spec; a disputed verdict can be traced to one of the three. Model
 `process_results` and `choice_results` are what the tasks' YAML files name.
 """
 
-import dataclasses
 import functools
 import json
 import math
@@ -23,7 +22,17 @@ from qbench.errors import AnswerSpecError, did_you_mean
 from qbench.scoring.extract import Committed
 from qbench.scoring.verdict import Unreadable, Verdict
 
-__all__ = ["FAILED", "TYPES", "Verdict", "check_spec", "choice_results", "judge", "process_results"]
+__all__ = [
+    "FAILED",
+    "TYPES",
+    "Verdict",
+    "check_spec",
+    "choice_results",
+    "declinable_choice_results",
+    "judge",
+    "mean_where_asked",
+    "process_results",
+]
 
 FAILED = "\x00qbench:failed:"
 """How a response begins that the machine, not the model, failed to give. Its metrics are missing, never zero."""
@@ -36,6 +45,7 @@ TYPES = {
     "interval": "qbench.scoring.interval",
     "matrix": "qbench.scoring.matrix",
     "number": "qbench.scoring.number",
+    "plan": "qbench.scoring.plan",
     "rubric": "qbench.scoring.rubric",
     "set": "qbench.scoring.sets",
     "text": "qbench.scoring.text",
@@ -100,18 +110,43 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 def choice_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
     """Judge one forced choice from the log-likelihoods of its choices.
 
-    ``margin`` is the target's log-likelihood minus the best other one, in nats; a tie is no choice, so it scores 0. ``brier`` is the
-    sum of squared differences between the softmax over the choices and the truth, 0 to 2 (Brier 1950, eq. 2).
+    ``margin`` is the target's log-likelihood minus the best other one, in nats; a tie is no choice, so it scores 0. The softmax over
+    the choices gives ``confidence``, the probability of the choice made, for calibration, and ``brier``, the sum of squared differences
+    from the truth, 0 to 2 (Brier 1950, eq. 2). A choice that declines to answer, where the item has one, is not ``answered``.
+    ``score_norm`` decides by log-likelihood per byte instead, as lm-eval's ``acc_norm`` does, for choices of unequal length.
     """
     likelihoods = np.array([likelihood for likelihood, _ in results], dtype=float)
     if np.isnan(likelihoods).any() or not np.isfinite(likelihoods).any():
-        return dict.fromkeys(("score", "answered", "margin", "brier"), math.nan)
+        return dict.fromkeys(("score", "score_norm", "answered", "margin", "brier", "confidence"), math.nan)
     target = int(doc["target_index"])
     margin = float(likelihoods[target] - np.delete(likelihoods, target).max())
-    weights = np.exp(likelihoods - likelihoods.max())
+    probabilities = np.exp(likelihoods - likelihoods.max())
+    probabilities /= probabilities.sum()
     truth = np.arange(len(likelihoods)) == target
-    brier = float(np.square(weights / weights.sum() - truth).sum())
-    return {"score": float(margin > 0), "answered": 1.0, "margin": margin, "brier": brier}
+    per_byte = likelihoods / [len(choice.encode()) for choice in doc["choices"]]
+    return {
+        "score": float(margin > 0),
+        "score_norm": float(per_byte[target] > np.delete(per_byte, target).max()),
+        "answered": float(np.argmax(likelihoods) != doc.get("declining_index", -1)),
+        "margin": margin,
+        "brier": float(np.square(probabilities - truth).sum()),
+        "confidence": float(probabilities.max()),
+    }
+
+
+def declinable_choice_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """Like `choice_results`, with ``hallucinated``: 1 where a question about what does not exist was answered with something else than
+    that, 0 where it was declined, and missing for every other question.
+    """
+    metrics = choice_results(doc, results)
+    unanswerable = doc["declining_index"] == doc["target_index"]
+    return {**metrics, "hallucinated": metrics["answered"] if unanswerable else math.nan}
+
+
+def mean_where_asked(values: Sequence[float]) -> float:
+    """The mean over the items that a metric exists for, as lm-eval's aggregation for ``hallucinated``."""
+    asked = [value for value in values if not math.isnan(value)]
+    return sum(asked) / len(asked) if asked else math.nan
 
 
 # ---------------------------------------------------------------- from a spec to its scorer
@@ -119,7 +154,7 @@ def choice_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]
 
 def _read(answer: Mapping[str, Any]) -> tuple[Scorer, Any]:
     kind = answer.get("type")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise AnswerSpecError(
             f"No answer has the type {kind!r}.{did_you_mean(str(kind), TYPES)} Known: {', '.join(TYPES)}."
         )
@@ -146,4 +181,5 @@ def _judge(response: str, scorer: Scorer, spec: Any) -> Verdict:
         if not found.marked:
             return Verdict(False, False, 0.0, reason="no answer")
         return Verdict(False, True, 0.0, answer=found.text, reason=str(refusal))
-    return dataclasses.replace(scorer.compare(value, spec), answer=found.text)
+    verdict = scorer.compare(value, spec)
+    return Verdict(verdict.correct, verdict.answered, verdict.score, found.text, verdict.reason, verdict.details)

@@ -19,25 +19,29 @@ FIELDS = ()
 KNOW = r"(?:know|say|said|tell|told|answer|determin|conclu|infer|establish|comput|calculat|decid|find|found|identif|verif)\w*"
 NOT = r"(?:not|never|[a-z]+n't)"
 # "The unknown x is 5" speaks of an unknown and declines nothing.
-NO_NOUN = r"(?=$| ?[.,;:!(]| (?:to|from|based|given|because|since|as|for|in|at|whether|how|what|who|due|without)\b)"
+NO_NOUN = r"(?=$| ?[-.,;:!(]| (?:to (?:me|us|anyone)|from|based|given|because|since|as|for|in|at|whether|how|what|who|due|without)\b)"
 WAYS_TO_DECLINE = (
     rf"(?:un(?:known|knowable|determined|answerable|decidable|specified|defined|clear|sure|certain)|indeterminate){NO_NOUN}",
-    rf"(?:insufficient|n/a){NO_NOUN}",
+    rf"insufficient(?: to\b|{NO_NOUN})|n/a{NO_NOUN}",
     rf"(?:cannot|can't|can not|could not|couldn't) (?:be )?{KNOW}",
     rf"(?:{NOT} (?:have |provide |give |contain |include )?(?:enough|sufficient|adequate)|insufficient|inadequate) (?:\w+ )?"
     r"(?:information|data|evidence|context|details?|facts)",
-    r"(?:do|does|did)(?: not|n't) (?:know|say|state|mention|specify|tell|exist)",
+    r"(?:do|does|did)(?: not|n't) (?:know|say|state|mention|specify|tell|exist|give (?:this|that|the|any|enough))",
+    r"never (?:says|states|mentions|specifies|tells)",
     rf"(?:impossible|{NOT} possible|no way|unable) (?:for me )?to {KNOW}",
-    rf"{NOT} (?:explicitly )?(?:stated|specified|mentioned|given|provided|known|said|determinable|answerable|clear|sure|certain)",
+    rf"{NOT} (?:explicitly )?(?:stated|specified|mentioned|given|provided|known|told|said|available|applicable)",
+    rf"{NOT} (?:explicitly )?(?:determinable|answerable|clear|sure|certain)",
     r"not (?:aware|familiar)",
-    r"no (?:such|information|data|record|evidence)",
+    r"no (?:such|information|data|record|evidence|idea|clue|(?:definite |clear )?answer)",
     r"nobody knows",
 )
-SORRY = r"(?:(?:i'm|i am) (?:sorry|afraid)[,.]? (?:but )?)?"
-SUBJECT = r"(?:(?!not\b|never\b|but\b)[^\W\d]['\w]* ){0,8}?"
+SORRY = r"(?:(?:(?:(?:i'm|i am) )?(?:sorry|afraid)|as an? (?:ai|language)[a-z ]{0,20}|unfortunately)[,.]? (?:but )?)?"
+SUBJECT = r"(?:(?!not\b|never\b|but\b|or\b)[^\W\d]['\w]* ){0,8}?"
 ABSTENTION = re.compile(rf"{SORRY}{SUBJECT}(?:{'|'.join(WAYS_TO_DECLINE)})\b")
 ANSWERED_AFTER_ALL = re.compile(
     r"\d|\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around|or)\b"
+    r"|\bso(?! (?:i|we|it|the|there|this|that|no|nobody)\b)"
+    r"|\b(?:it|he|she) (?:is|was|must be)(?= \w)(?! (?:not|never|un|in|im|\w+n't))"
 )
 
 

@@ -26,11 +26,13 @@ NEGATIONS = frozenset(str.split("not no never cannot neither nor without"))
 HEDGES = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|likely|unlikely|might|may|could be|depends|unclear|unknown|uncertain|unsure|not sure|"
     r"(?:not|n't) (?:necessarily|always|enough)|(?:cannot|can't|can not|impossible to) (?:be )?(?:determine|know|say|tell)|"
-    r"neither|undetermined|indeterminate|either|partly|partially|sometimes)"
+    r"(?:not|n't) (?:entirely|completely|exactly|quite|really)|half|mostly|mainly|largely|somewhat|almost|"
+    r"or not|neither|undetermined|indeterminate|either|partly|partially|sometimes)"
 )
-CLAUSE_END = re.compile(r"[,.;:!?\n]|\b(?:but|and|so|therefore)\b")
+CLAUSE_END = re.compile(r"[,.;:!?/\n]|\b(?:but|and|or|so|therefore)\b")
 WORD = re.compile(r"[a-z]+(?:'t)?")
-ALONE = {"t": True, "f": False, "y": True, "n": False, "no": False, "nope": False}
+NO_DOUBT = re.compile(r"\b(?:no|without(?: a| any)?) (?:doubt|question)\b")
+ALONE = {"t": True, "f": False, "y": True, "n": False, "no": False, "nope": False, "no way": False}
 # "No cats have tails" opens with no verdict.
 OPENING = re.compile(r"(yes|yeah|yep|no|nope)\b(?=\s*(?:$|[,.;:!-]|(?:it|this|that|the|we|they|he|she|you|and|or)\b))")
 
@@ -62,12 +64,12 @@ def extract(response: str, spec: Spec) -> Committed:
 
 def parse(found: Committed, spec: Spec) -> bool:
     """Return the one verdict that the text gives."""
-    text = (found.text or "").casefold().replace("’", "'").strip(" .!*\"'()")
+    text = (found.text or "").casefold().replace("’", "'").strip(" .!*\"'()[]")
     if not found.marked and len(text.split()) > MAX_BARE_WORDS:
         raise Unreadable("no verdict")
     if text in ALONE:
         return ALONE[text]
-    text = without_reason(text)
+    text = NO_DOUBT.sub("", without_reason(text))
     verdicts = set()
     opening = OPENING.match(text)
     if opening:

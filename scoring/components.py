@@ -8,13 +8,21 @@ from typing import Any
 from qbench.errors import AnswerSpecError
 from qbench.scoring import numerals
 from qbench.scoring.expression import LEAD_IN, constant
-from qbench.scoring.extract import Committed
+from qbench.scoring.extract import Committed, without_reason
 from qbench.scoring.plain import plain
 from qbench.scoring.verdict import Unreadable
 
 MAX_PARTS = 100
 
-NAME = re.compile(r" ?[A-Za-z](?:[A-Za-z']{0,9}|\d{1,3}|_\{?\w{1,5}\}?)(?:\([^()]{1,10}\))? ?(?:=|∈|:) ?")
+NAME = re.compile(
+    r" ?(?:(?:[Ss]tep|[Tt]erm) \d{1,3}|[A-Za-z](?:[A-Za-z']{0,9}|\d{1,3}|_\{?\w{1,5}\}?)(?:\([^()]{1,10}\))?) ?(?:=|∈|:) ?"
+)
+NOUN = re.compile(
+    r"(?:[Tt]he )?(?:[a-z]+ )?(?:set|point|pair|vector|interval|matrix|solution|sequence|list) (?=[\[({⟨<])"
+)
+CODE = re.compile(
+    r"(?:[A-Za-z]\w{0,5} ?= ?)?(?:[a-z]{2,5}\.)?(?:array|[Mm]atrix|[Vv]ector|list|set|tuple)\(([\[({].*[\])}])\)"
+)
 CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "<": ">"}
 ENVIRONMENT = re.compile(
     r"\\begin ?\{(?:[bpvBV]?matrix|smallmatrix|array)\}(?: ?\{[clr|]*\})?(.*?);? ?\\end ?\{[a-z]*\}", re.IGNORECASE
@@ -48,11 +56,17 @@ def target_components(answer: Mapping[str, Any], parts: Any) -> tuple[Fraction, 
 
 
 def one_line(found: Committed) -> str:
-    """The committed text as plain mathematics on one line, without a lead-in such as "The solutions are"."""
+    """The committed text as plain mathematics on one line, without a lead-in such as "The solutions are" and without a reason.
+
+    ``np.array([1, 2])`` is ``[1, 2]``.
+    """
     text = " ".join(plain(found.text or "").split())
-    if found.marked and (lead := LEAD_IN.match(text)):
-        return text[lead.end() :]
-    return text
+    if not found.marked:
+        return text
+    lead = LEAD_IN.match(text) or NOUN.match(text)
+    text = without_reason(text[lead.end() :] if lead else text)
+    code = CODE.fullmatch(text)
+    return code[1] if code else text
 
 
 def without_name(text: str) -> str:

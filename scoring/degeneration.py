@@ -21,6 +21,7 @@ SENTENCE_CLOSERS = tuple(".!?…:\"')]}*`—>|”’")
 MID_SENTENCE = frozenset(
     str.split("the a an and or but of to in on at for with from by as that which is are was were be this its their")
 )
+MAX_VERSE_WORDS = 12
 MIN_CUT_WORDS = 8  # a shorter last line without a full stop may be a signature, a heading or a verse
 
 
@@ -114,8 +115,15 @@ def _unclosed(text: str) -> int:
     return len(opened) + text.count('"') % 2 + text.count("```") % 2
 
 
+def _is_verse(line: str) -> bool:
+    return len(line.split()) <= MAX_VERSE_WORDS and not line.endswith((".", "!", "?"))
+
+
 def _cut_off(prose: Prose) -> bool:
     if not prose.words or prose.text.endswith(SENTENCE_CLOSERS):
         return False
-    last_line = prose.lines[-1].split()
+    *earlier, final = prose.lines
+    if len(earlier) >= 2 and all(_is_verse(line) for line in earlier):  # then the last line needs no full stop either
+        return False
+    last_line = final.split()
     return len(last_line) >= MIN_CUT_WORDS or prose.words[-1] in MID_SENTENCE

@@ -3,10 +3,10 @@
 Further fields: ``lhs`` (left-hand sides that may stand before "=": ``["f(x)", "y"]``) and ``plus_c`` for antiderivatives (``optional``:
 any constant may be added, ``required``: an arbitrary constant such as C must be).
 
-Two expressions are equal if they have the same value at random real points, positive and negative, in 60-digit complex arithmetic, and
-if both or neither leave the real numbers on the way there. So sin²x + cos²x is 1, sqrt(x^2) is not x, and sqrt(x)^2, which is
-undefined for negative x, is not x either. Points where one of the two has no value are passed over. (Zero testing by random points:
-Schwartz 1980, Zippel 1979.)
+Two expressions are equal if they have the same value at random real points, positive and negative, in 60-digit arithmetic, and if both
+or neither leave the real numbers on the way there. So sin²x + cos²x is 1, sqrt(x^2) is not x, and sqrt(x)^2, which is undefined for
+negative x, is not x either; -ln(1/x) is ln x. Points where one of the two has no value are passed over. (Zero testing by random
+points: Schwartz 1980, Zippel 1979.)
 """
 
 import functools
@@ -19,10 +19,10 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar
-from qbench.scoring.extract import Committed, committed
+from qbench.scoring.extract import Committed, committed, without_reason
 from qbench.scoring.grammar import Node
 from qbench.scoring.plain import plain
-from qbench.scoring.tolerance import Tolerance, read_tolerance
+from qbench.scoring.tolerance import Tolerance, read_tolerance, texts
 from qbench.scoring.values import Calculator, Evaluation, NoValue, rational
 from qbench.scoring.verdict import Unreadable, Verdict
 
@@ -32,12 +32,20 @@ DIGITS = 60  # of working precision
 MATCHING = 30  # digits that must agree
 LOST = 25  # digits that cancellation may cost before a point says nothing
 MAX_SIDES = 5  # of an equation
-POINTS = 8
+POINTS = 9
 ENOUGH_POINTS = 3  # with a value on both sides
 SEED = 1979
 CONSTANTS_OF_INTEGRATION = ("C", "c", "K", "k", "const", "constant")
 
+VARIABLE = re.compile(r"[A-Za-z]+(?:_[A-Za-z0-9]{1,10})?")
+CONDITION = re.compile(
+    r",? ?\(?(?:where (?:the )?[A-Za-z]{1,8} is\b.*constant.*|for (?:all|every|any) (?:real )?[a-z])\)?"
+)
+UNSOLVED = re.compile(r"\\int\b|∫|\\frac ?\{ ?d ?\} ?\{ ?d")  # the question said again, before an equals sign
 LEAD_IN = re.compile(r"(?:[A-Za-z']{2,} ){1,6}(?:is|equals|are) ")
+
+PRIME = re.compile(r"\^(?:\{'\}|')")
+QUOTIENT = re.compile(r"\\frac\{(\w+)\}\{(\w+)\}")
 
 Point = dict[str, Any]
 
@@ -52,7 +60,7 @@ class Spec:
     plus_c: str | None
     references: tuple[tuple[Point, Evaluation | None], ...]
     imaginary: bool
-    """Whether the target speaks of i, so that leaving the real numbers means nothing."""
+    """Whether the target speaks of i or is never real, so that leaving the real numbers means nothing."""
     constants: tuple[str, ...]
     """Names that may stand for the constant of integration."""
 
@@ -63,7 +71,10 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
     Raises:
         AnswerSpecError: the target is not of the grammar or has no value, or a field has a value that it cannot have.
     """
-    variables = tuple(plain(str(name)) for name in answer.get("variables") or ())
+    variables = tuple(map(plain, texts(answer, "variables")))
+    for name in variables:
+        if not VARIABLE.fullmatch(name):
+            raise AnswerSpecError(f"{name!r} is no name of a variable; write a letter, a Greek letter's name or x_1.")
     plus_c = answer.get("plus_c")
     if plus_c not in (None, "optional", "required"):
         raise AnswerSpecError(f"plus_c is {plus_c!r}; it must be 'optional' or 'required'.")
@@ -77,11 +88,14 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
         tree = grammar.parse(str(answer.get("target")), (*variables, *constants))
     except Unreadable as refusal:
         raise AnswerSpecError(f"The target expression {answer.get('target')!r} cannot be read ({refusal}).") from None
-    references = tuple((point, _value(tree, dict.fromkeys(constants, 0) | point)) for point in _points(variables))
+    values = [(point, _value(tree, dict.fromkeys(constants, 0) | point)) for point in _points(variables)]
+    # Real values first: they tell which constant of integration was added.
+    references = tuple(sorted(values, key=lambda pair: pair[1] is None or not pair[1].real))
     if all(value is None for _, value in references):
         raise AnswerSpecError(f"The target expression {answer.get('target')!r} has no value at any point.")
-    lhs = frozenset(_squeezed(str(side)) for side in answer.get("lhs") or ())
-    return Spec(variables, tolerance, lhs, plus_c, references, "i" in grammar.names(tree), constants)
+    lhs = frozenset(map(_squeezed, texts(answer, "lhs")))
+    imaginary = "i" in grammar.names(tree) or not any(value.real for _, value in references if value)
+    return Spec(variables, tolerance, lhs, plus_c, references, imaginary, constants)
 
 
 def extract(response: str, spec: Spec) -> Committed:
@@ -94,7 +108,12 @@ def parse(found: Committed, spec: Spec) -> list[Node]:
     text = plain(found.text or "")
     if found.marked and (lead := LEAD_IN.match(text)):
         text = text[lead.end() :]
+    text = without_reason(text)
+    if condition := CONDITION.search(text):
+        text = text[: condition.start()] if condition.end() == len(text) else text
     sides = [side for side in text.split("=") if side.strip() and _squeezed(side) not in spec.lhs]
+    if len(sides) > 1 and UNSOLVED.match(sides[0].strip()):
+        del sides[0]
     if not 1 <= len(sides) <= MAX_SIDES:
         raise Unreadable("no expression" if not sides else "too many expressions")
     return [grammar.parse(side, (*spec.variables, *spec.constants)) for side in sides]
@@ -150,14 +169,15 @@ def _calculator() -> Calculator:
 
 
 def _points(variables: Sequence[str]) -> list[Point]:
-    """Random real points, half of them negative, of size 0.1 to 4; the same ones in every process."""
+    """Random real points of size 0.1 to 4, four with positive coordinates alone; the same ones in every process."""
     if not variables:
         return [{}]
     context = _calculator().context
     rng = random.Random(SEED)
+    kinds = [(1, (1,))] * 2 + [(4, (1,))] * 2 + [(4, (-1, 1))] * (POINTS - 4)  # of the largest size and the signs
     return [
-        {name: context.mpf(rng.randrange(10**29, 4 * 10**30)) / 10**30 * rng.choice((-1, 1)) for name in variables}
-        for _ in range(POINTS)
+        {name: context.mpf(rng.randrange(10**29, size * 10**30)) / 10**30 * rng.choice(signs) for name in variables}
+        for size, signs in kinds
     ]
 
 
@@ -192,9 +212,12 @@ def _shift(tree: Node, spec: Spec, *, constant_value: int = 0, expected: Any = N
         if here.real != reference.real and not spec.imaginary:
             return None
         difference = here.value - reference.value
-        shift = difference if shift is None else shift
-        if abs(difference - shift) > _allowed(reference.value, spec.tolerance):
+        agrees = shift is None or abs(difference - shift) <= _allowed(reference.value, spec.tolerance)
+        if not here.real and not spec.imaginary and (not agrees or shift is None) and spec.variables:
+            continue  # both are undefined over the real numbers here, whatever their principal values
+        if not agrees:
             return None
+        shift = difference if shift is None else shift
         compared += 1
     return shift if compared >= min(ENOUGH_POINTS, len(spec.references)) else None
 
@@ -216,4 +239,6 @@ def _allowed(target: Any, tolerance: Tolerance) -> Any:
 
 
 def _squeezed(text: str) -> str:
-    return "".join(plain(text).split())
+    """One spelling of a left-hand side: f^{\\prime}(x) is f'(x), \\frac{dy}{dx} is dy/dx."""
+    squeezed = PRIME.sub("'", "".join(plain(text).split()))
+    return QUOTIENT.sub(r"\1/\2", squeezed)

@@ -9,25 +9,31 @@ The rules, in order:
    response in the few-shot style of GSM8K.
 4. Without that, the last line counts, if it is nothing but an answer. The scorer of each type knows what that means, so
    `Committed.marked` tells it.
+
+What follows a token that ends the turn, such as ``<|im_end|>``, is not part of the response.
 """
 
 import re
 from dataclasses import dataclass
 
-from qbench.scoring.plain import visible
+from qbench.scoring.plain import narrow, visible
 
 MAX_TAIL = 10_000  # characters at the end of a response that are searched for a marker
 MAX_ANSWER = 4_000  # characters of one answer; the largest matrix in the bank has a tenth of that
+MAX_EMPHASIZED = 1_500  # characters of an answer in which emphasis is looked for
 MAX_ANSWER_LINES = 60  # an environment or a list that was opened on the marker's line may run on for this long
 
 REASONING_TAGS = ("think", "thinking", "reasoning")
+END_OF_TURN = re.compile(r"<\|(?:im_end|end|endoftext|end_of_text|eot_id|eom_id|eos)\|>|<(?:/s|eos|end_of_turn)>")
 
 MARKER = re.compile(
     r"""
       (?P<box>     \\(?:boxed|fbox)\b )
     | (?P<tag>     <answer> )
     | (?P<hashes>  (?<!\#)\#{4}(?!\#) (?:[ *_]*(?:final[ ])?answer\b[ *_]*:?)? )
-    | (?P<colon>   \b(?:answers?|ans)\b [ *_`}]{0,4} (?:\([^()\n]{0,40}\))? [ *_`}]{0,4} [:：=] (?:[ ]?\})? )
+    | (?P<json>    "(?:final_)?answer" \s? : )
+    | (?P<colon>   (?<![^\W_])(?:answers?|ans)(?![^\W_]) [ *_`}]{0,4} (?:\([^()\n]{0,40}\)|to[ ]the[ ](?:question|problem))?
+                   [ *_`}]{0,4} [:：=] (?:[ ]?\}|_{1,2}(?=\s))? )
     | (?P<heading> ^[ \t#*_]{0,8} (?:(?:the[ ])?(?:final|correct)[ ])? answer [*_ \t]{0,4} $ )
     | (?P<line>    ^[ \t>*_-]{0,8} (?-i:A) [*_]{0,3} [ ]? [:：] )
     """,
@@ -39,9 +45,17 @@ SENTENCE = re.compile(
 )
 BETWEEN_BOXES = re.compile(r"[\s$,;.]{0,20}(?:or|and)?[\s$]{0,20}", re.IGNORECASE)
 BRACE = re.compile(r"\\?[{}]")  # \{ and \} are signs of a set, not braces
-REASON = re.compile(r",? (?:because|since|as (?:all|each|it|no|the|there|they|this|we))\b.*", re.IGNORECASE | re.DOTALL)
+REASON = re.compile(
+    r"[,;]? \(?(?:because|since|as (?:all|each|it|no|the|there|they|this|we))\b.*", re.IGNORECASE | re.DOTALL
+)
+JSON_VALUE = re.compile(r'\s*(?:"([^"\\\n]*)"|([^"\n]*?)[ ]?(?:,[ ]?"|\}|$))', re.MULTILINE)
 
 FENCE = re.compile(r"\s*```[a-z]*\s*$")
+CLOSING_LINES = ("```", "$$", r"\]")  # a last line that only closes what the answer stands in
+ROW_SIGNS = frozenset("0123456789+-−.,;:/ \t&|[]()\\")
+OPEN_LIST = re.compile(r"(?:^|[=(] ?)\[\[|^[^\[({]{0,20}[\[({].*,$")
+BULLET = re.compile(r"(?:[-*•>] )+(?=[^\W\d])")
+DECORATION = "✓✔✅☑👉➡⭐✨🎉😊🙂\ufe0f"
 EMPHASIS = re.compile(r"(?<![^\s(])(\*{1,3}|`{1,3}|__)(?=[^\s*`])([^*`\n]{1,100}?)(?<=\S)\1(?![^\s).,;:!?])")
 EMPHASIS_SIGNS = frozenset("*`_")
 TEXT_COMMAND = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
@@ -72,29 +86,34 @@ class Committed:
 CUT_OFF = Committed(None, marked=True, reason="cut off")
 
 
-def committed(response: str, *, line_marker: bool = True) -> Committed:
+def committed(response: str, *, line_marker: bool = True, rows: bool = False) -> Committed:
     """Return the text that the response commits to.
 
-    ``line_marker=False`` ignores ``A:`` at a line's start, which is an option where A is a label.
+    ``line_marker=False`` ignores ``A:`` at a line's start, which is an option where A is a label; with ``rows=True`` an answer may be
+    rows of numbers on lines of their own.
     """
     text = without_reasoning(response)
     if text is None:
         return Committed(None, reason="truncated reasoning")
     whole = len(text) <= MAX_TAIL
-    text = visible(text[-MAX_TAIL:])
+    text = narrow(visible(text[-MAX_TAIL:]))
 
     if markers := _last_markers(text, line_marker):
-        return _behind(markers[-1], text, previous=markers[-2] if len(markers) > 1 else None)
+        return _behind(markers[-1], text, previous=markers[-2] if len(markers) > 1 else None, rows=rows)
     if sentence := _last_sentence(text):
-        return _found(_lines_behind(text, sentence.end()), marked=True)
-    first, _, last = text.rstrip().rpartition("\n")
+        return _found(_lines_behind(text, sentence.end(), rows=rows), marked=True)
+    text = text.rstrip()
+    for closing in CLOSING_LINES:
+        if text.endswith("\n" + closing):
+            text = text.removesuffix(closing).rstrip()
+    first, _, last = text.rpartition("\n")
     if not whole and not first:
         return Committed(None, reason="no answer")  # the beginning of this line was cut off
     return _found(last, marked=False)
 
 
 def without_reasoning(response: str) -> str | None:
-    """Drop the reasoning block; ``None`` if it was never closed."""
+    """Drop the reasoning block and what follows the end of the turn; ``None`` if the reasoning was never closed."""
     start = 0
     for tag in REASONING_TAGS:
         closing = response.rfind(f"</{tag}>")
@@ -102,16 +121,23 @@ def without_reasoning(response: str) -> str | None:
             start = max(start, closing + len(tag) + 3)
     if any(response.find(f"<{tag}>", start) >= 0 for tag in REASONING_TAGS):
         return None
-    return response[start:]
+    end = END_OF_TURN.search(response, start)
+    return response[start : end.start() if end else None]
 
 
 def undress(text: str) -> str:
-    """Take off what surrounds an answer: emphasis, code ticks, quotes, math delimiters, the full stop."""
+    """Take off what surrounds an answer: emphasis, code ticks, quotes, math delimiters, check marks, the full stop."""
     for _ in range(6):  # **`$12$`** wears three layers; six are enough for anybody
         before = text
-        text = text.strip().strip("*`").rstrip("_ ,;:")
-        if not EMPHASIS_SIGNS.isdisjoint(text):
+        text = text.strip()
+        if len(text) <= MAX_EMPHASIZED and not EMPHASIS_SIGNS.isdisjoint(text):
             text = EMPHASIS.sub(r"\2", text)
+        text = text.strip("*`")
+        if text.startswith("_") and text.endswith("_"):
+            text = text.strip("_")
+        text = text.rstrip("_ ,;:\\")
+        if not text.isascii():
+            text = text.strip(DECORATION)
         if text.endswith((".", "。")) and not text.endswith(".."):
             text = text[:-1]
         for opening, closing in WRAPPERS:
@@ -150,7 +176,7 @@ def _last_sentence(text: str) -> re.Match[str] | None:
     return sentences[-1] if sentences else None
 
 
-def _behind(mark: re.Match[str], text: str, previous: re.Match[str] | None) -> Committed:
+def _behind(mark: re.Match[str], text: str, *, previous: re.Match[str] | None, rows: bool) -> Committed:
     """Read what the last marker introduces; ``previous`` is the marker before it on the same line."""
     match mark.lastgroup:
         case "box":
@@ -164,11 +190,14 @@ def _behind(mark: re.Match[str], text: str, previous: re.Match[str] | None) -> C
         case "tag":
             closing = text.lower().find("</answer>", mark.end())
             return CUT_OFF if closing < 0 else _found(text[mark.end() : closing], marked=True)
+        case "json":
+            value = JSON_VALUE.match(text, mark.end())
+            return _found(value[1] or value[2] or "", marked=True) if value else CUT_OFF
         case kind:
-            behind = _lines_behind(text, mark.end())
+            behind = _lines_behind(text, mark.end(), rows=rows)
             sentence = _last_sentence(text[mark.end() :] if kind == "line" else behind)
             if sentence:
-                behind = _lines_behind(sentence.string, sentence.end())
+                behind = _lines_behind(sentence.string, sentence.end(), rows=rows)
             return _found(behind.removesuffix("</answer>"), marked=True)
 
 
@@ -192,29 +221,35 @@ def _braced(text: str, start: int) -> tuple[str, int] | None:
     return None
 
 
-def _lines_behind(text: str, start: int) -> str:
+def _lines_behind(text: str, start: int, *, rows: bool = False) -> str:
     """Return the rest of the marker's line, or the next line that is not blank.
 
     A code fence, display mathematics, an environment or a bracket that opens there runs on to where it closes.
     """
     taken = ""
+    is_row = False  # the first line taken is a row of numbers, and rows may follow
     for line in text[start:].split("\n", MAX_ANSWER_LINES)[:MAX_ANSWER_LINES]:
         if FENCE.match(line):
             if taken:
                 break
         elif taken:
-            if not _open(taken):
+            if not (is_row and _is_row(line)) and not _open(taken):
                 break
             taken += "\n" + line
         elif line.strip(" \t*_:"):
             taken = line
+            is_row = rows and _is_row(line)
     return taken
+
+
+def _is_row(line: str) -> bool:
+    return bool(line.strip()) and ROW_SIGNS.issuperset(line)
 
 
 def _open(text: str) -> bool:
     """Whether display mathematics, an environment or a list of rows was opened and is not closed yet."""
     head = text.partition("\n")[0].strip()
-    is_list = head.startswith("[[") or head in ("[", "{", "(")
+    is_list = head in ("[", "{", "(") or OPEN_LIST.search(head) is not None
     return (
         text.count("$$") % 2 == 1
         or text.count(r"\[") > text.count(r"\]")

@@ -29,15 +29,17 @@ PLAIN_FUNCTIONS = str.split(
 )
 FUNCTIONS = {
     **{name: name for name in PLAIN_FUNCTIONS},
-    **{"arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "Abs": "abs", "Mod": "mod"},
+    **{"arcsin": "asin", "arccos": "acos", "arctan": "atan", "Abs": "abs", "Mod": "mod"},
+    **{"lg": "log10", "log10": "log10", "log2": "log2"},
     **{"ceiling": "ceil", "factorial": "!", "sgn": "sign"},
 }
 INVERSE = {"sin": "asin", "cos": "acos", "tan": "atan", "sinh": "asinh", "cosh": "acosh", "tanh": "atanh"}
 CONSTANTS = {"π": "pi", "pi": "pi", "e": "e", "E": "e", "i": "i", "I": "i"}
 
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:E[+-]?[0-9]{1,3})?|\.[0-9]+")
 TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:E[+-]?\d{1,3})?|\.\d+)|(?P<command>\\[A-Za-z]+)"
-    r"|(?P<name>[A-Za-zπ]+(?:_\{?[A-Za-z0-9]{1,10}\}?)?)|(?P<sign>\*\*|[-+*/^!%(){}\[\]|,√]))"
+    r"|(?P<name>[A-Za-zπ]*log(?:10|2)(?=\s*\()|[A-Za-zπ]+(?:_\{?[A-Za-z0-9]{1,10}\}?)?)|(?P<sign>\*\*|[-+*/^!%(){}\[\]|,√]))"
 )
 
 
@@ -259,7 +261,7 @@ class _Parser:
         base: Node | None = None
         if name == "log" and self.peek() == "_":
             self.take()
-            base = _number(self.take())
+            base = self.argument() if self.peek() == "{" else self.constant()
         power: Node | None = None
         if self.peek() == "^":
             self.take()
@@ -269,6 +271,10 @@ class _Parser:
             name, power = INVERSE[name], None
         result = Call(name, arguments if base is None else (*arguments, base))
         return result if power is None else Call("^", (result, power))
+
+    def constant(self) -> Node:
+        token = self.take()
+        return Name(CONSTANTS[token]) if token in CONSTANTS else _number(token)
 
     def arguments(self) -> tuple[Node, ...]:
         closing = {"(": ")", "[": "]", "{": "}"}[self.take()]
@@ -294,6 +300,7 @@ def _product(factors: list[Node]) -> Node:
 
 
 def _number(token: str) -> Number:
-    if len(token) > MAX_DIGITS or token[0] not in "0123456789.":
+    # A subscript comes here unread: log_9E999999 must not be computed.
+    if len(token) > MAX_DIGITS or not NUMBER.fullmatch(token):
         raise Unreadable("refused by parser: not a number")
-    return Number(Fraction(token.removesuffix(".") if token != "." else "0"))
+    return Number(Fraction(token.removesuffix(".")))

@@ -1,10 +1,12 @@
 """Intervals and their unions: ``{type: interval, target: "(-∞,1)∪(3,∞)", tolerance: {mode: exact}}``.
 
 Read are brackets (also ISO's ``]2, 5]``), unions, intersections and differences, inequalities (``2 < x ≤ 5``, ``x < 1 or x > 3``),
-set-builder notation, single points ``{3}``, ℝ and ∅. Two answers are equal if they are the same set of points: pieces that touch are
-joined first, so [0,1]∪(1,2] is [0,2] and [0,1)∪(1,2] is not. Reversed end points and a bracket closed at infinity are malformed.
+set-builder notation, single points ``{3}``, ℝ and ∅. One set may be said in two ways ("(2, 5], i.e. 2 < x ≤ 5"). Two answers are
+equal if they are the same set of points: pieces that touch are joined first, so [0,1]∪(1,2] is [0,2] and [0,1)∪(1,2] is not. Reversed
+end points and a bracket closed at infinity are malformed.
 """
 
+import dataclasses
 import itertools
 import math
 import re
@@ -23,16 +25,26 @@ FIELDS = ()
 MAX_LENGTH = 1_000  # characters
 MAX_RELATIONS = 60  # brackets, commas and inequality signs, which bound the pieces
 
-UNION = re.compile(r"∪|\bor\b|(?<=[\])\[(]) ?U ?(?=[\])\[(])")
-INTERSECTION = re.compile(r"∩|\band\b|&")
-DIFFERENCE = re.compile(r"∖|\\(?= ?\{)")
+LEAD_IN = re.compile(
+    r"[A-Z] ?= ?(?=[\[\](){])|either (?=[a-z] ?[<>])"
+    r"|(?:[Tt]he set of )?(?:[Aa]ll|[Ee]very) (?:real )?(?:numbers? |values? (?:of )?)?(?=[a-z] )"
+    r"(?:[a-z] (?:such that|with|where|satisfying) )?"
+)
+UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-df-z](?![A-Za-z])")
+RESTATED = re.compile(r",? ?\(?\b(?:i\.e\.|that is|equivalently|in other words)[,:]? ")
+UNION = re.compile(r"∪|,? ?\bor\b|\|\||(?<=[\])\[(]) ?U ?(?=[\])\[(])")
+INTERSECTION = re.compile(r"∩|,? ?\band\b|&&?")
+WITHOUT = re.compile(r"([\])]) ?\\ (?=[\[(])")  # [0, 3] \ (1, 2), written with a bare backslash
+DIFFERENCE = re.compile(r"∖|\\(?= ?\{)|(?<=ℝ) ?- ?(?=[\[({])")
 BRACKETS = re.compile(r"([\[\](]) ?([^\[\]]*?) ?[,;] ?([^\[\],;]*?) ?([\[\])])")
+AND = re.compile(r",(?! ?(?:and|or)\b)")
+BRACKET = re.compile(r"[\[\](){}]")
 RELATION = re.compile(r"<=|>=|!=|<|>|=")
-MEMBER = re.compile(r"[A-Za-z]\w{0,5} ?∈ ?")
+MEMBER = re.compile(r"[A-Za-z]\w{0,5}(?: ?∈| in\b) ?")
 BUILDER = re.compile(r"[A-Za-z]\w{0,5} ?(?:∈ ?ℝ ?)?[|:] ?(.*)")
 VARIABLE = re.compile(r"[A-Za-zθ]|[A-Za-z]_\d|theta|alpha|beta|lambda|mu")
 INFINITE = re.compile(r"([+-]?) ?(?:∞|inf|infinity|oo)", re.IGNORECASE)
-EVERYTHING = re.compile(r"ℝ|(?:all|any)(?: of the)? real(?: number)?s?|all reals", re.IGNORECASE)
+EVERYTHING = re.compile(r"ℝ|R|(?:the set of )?(?:all|any|every)(?: of)?(?: the)? reals?(?: numbers?)?", re.IGNORECASE)
 NOTHING = re.compile(r"∅|\{ ?\}|(?:the )?empty set|no (?:real )?solutions?|none", re.IGNORECASE)
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -87,10 +99,15 @@ def extract(response: str, spec: Spec) -> Committed:
 
 def parse(found: Committed, spec: Spec | None = None) -> Pieces:
     """Return the disjoint pieces in order."""
-    text = one_line(found)
+    text = one_line(dataclasses.replace(found, text=WITHOUT.sub(r"\1∖ ", found.text or "")))
     if len(text) > MAX_LENGTH or sum(map(text.count, "()[],;<>=")) > MAX_RELATIONS:
         raise Unreadable("refused by parser: too long")
-    return _union_of(text)
+    first, *again = RESTATED.split(text)
+    pieces = _union_of(first)
+    for other in again:
+        if _union_of(other.removesuffix(")") if other.count(")") > other.count("(") else other) != pieces:
+            raise Unreadable("two answers")
+    return pieces
 
 
 def compare(pieces: Pieces, spec: Spec) -> Verdict:
@@ -120,6 +137,12 @@ def _union_of(text: str) -> Pieces:
     text = MEMBER.sub("", text.strip(), count=1) if MEMBER.match(text) else text.strip()
     if (content := inside(text, "{")) and (builder := BUILDER.fullmatch(content)):
         text = builder[1]
+    if lead := LEAD_IN.match(text):
+        text = text[lead.end() :]
+    if len(set(UNKNOWN.findall(text))) > 1:
+        raise Unreadable("more than one unknown")
+    if not BRACKET.search(text):
+        text = AND.sub(" and ", text)  # x > 2, x ≤ 5
     return union(*(_intersection_of(part) for part in UNION.split(text)))
 
 

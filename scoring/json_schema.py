@@ -23,7 +23,8 @@ TYPES: dict[str, tuple[type, ...]] = {
 KEYWORDS = frozenset(
     str.split("type required properties additionalProperties items minItems maxItems enum minimum maximum")
 )
-FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL | re.IGNORECASE)
+FENCE_OPENS = re.compile(r"```(?:json)?[ \t]*\n", re.IGNORECASE)
+FENCE_CLOSES = re.compile(r"\n[ \t]*```")
 
 
 def check_schema(schema: Any) -> None:
@@ -44,8 +45,9 @@ def check_schema(schema: Any) -> None:
 
 def find_json(text: str) -> tuple[bool, Any]:
     """Return whether a response holds a JSON object or array, and the document: fenced, or from the first bracket to the last."""
-    if fence := FENCED.search(text):
-        text = fence[1]
+    # Two searches: in one expression every fence that opens would look for its end, which takes quadratic time.
+    if (opens := FENCE_OPENS.search(text)) and (closes := FENCE_CLOSES.search(text, opens.end() - 1)):
+        text = text[opens.end() : closes.start() + 1]
     starts = [position for position in (text.find("{"), text.find("[")) if position >= 0]
     end = max(text.rfind("}"), text.rfind("]"))
     if not starts or end < 0 or _depth(text) > MAX_DEPTH:

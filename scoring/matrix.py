@@ -1,4 +1,8 @@
-"""Matrices: ``{type: matrix, target: [["1", "2"], ["3", "4"]], tolerance: {mode: exact}}``."""
+"""Matrices: ``{type: matrix, target: [["1", "2"], ["3", "4"]], tolerance: {mode: exact}}``.
+
+Read are nested brackets (``[[1, 2], [3, 4]]``, also as numpy and sympy print them), ``[1 2; 3 4]``, LaTeX's environments and, behind a
+marker, rows on lines of their own, a Markdown table among them. A row is never taken for a column.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from qbench.errors import AnswerSpecError
-from qbench.scoring.components import component, one_line, rows, target_components
-from qbench.scoring.extract import Committed, committed
+from qbench.scoring.components import component, inside, one_line, rows, target_components
+from qbench.scoring.extract import ROW_SIGNS, Committed, committed
 from qbench.scoring.tolerance import Tolerance, read_tolerance
 from qbench.scoring.verdict import Unreadable, Verdict
 
@@ -36,19 +40,31 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
 
 def extract(response: str, spec: Spec) -> Committed:
     """Return the text behind the last marker, or the last line."""
-    return committed(response)
+    return committed(response, rows=True)
 
 
 def parse(found: Committed, spec: Spec) -> list[list[Fraction]]:
     """Return the rows, all of one length."""
-    text = one_line(found)
+    lines = (found.text or "").split("\n")
+    text = _bracketed(lines) if len(lines) > 1 and all(map(ROW_SIGNS.issuperset, lines)) else one_line(found)
     left, equals, right = text.partition("=")
     if equals and not any(sign in "[(" for sign in left):
-        text = right
+        text = right.strip()
+    if found.marked and text[:1] in ("[", "(") and inside(text, "[(") is None:
+        text = f"[{text}]"  # the rows alone: [1, 2], [3, 4]
     table = [[component(cell) for cell in row] for row in rows(text, "[({")]
     if len({len(row) for row in table}) != 1:
         raise Unreadable("rows of different lengths")
     return table
+
+
+def _bracketed(lines: list[str]) -> str:
+    """Write rows on lines of their own as ``[1 2; 3 4]``; the rule under a table's head has no digits."""
+    text = " ".join(lines)
+    if text.count("[") > len(lines):
+        return " ".join(text.split())  # as numpy prints it
+    cells = [" ".join(line.strip(" \t[]()|,;\\").replace("|", " ").replace("&", " ").split()) for line in lines]
+    return f"[{'; '.join(row for row in cells if any(map(str.isdigit, row)))}]"
 
 
 def compare(table: list[list[Fraction]], spec: Spec) -> Verdict:

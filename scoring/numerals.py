@@ -1,8 +1,9 @@
 """Written numbers, read exactly.
 
 A numeral is an integer or a decimal with valid grouping (1,234,567; 12,34,567; 1 234 567; 1'234'567; 1_234_567; 1.234.567), with or
-without a power of ten (1e3, 6.02 * 10^23, 10^8), a fraction of two integers (3/4) or a mixed number (1 1/2). One dot is a decimal
-point; a decimal comma is not English. Arithmetic (17*24, 2^10) is not a numeral: whoever writes it has not computed it.
+without a power of ten (1e3, 6.02 * 10^23, 10^8) or a repeating end (0.1\\overline{6}), a fraction of two integers (3/4) or a mixed number
+(1 1/2). One dot is a decimal point; a decimal comma is not English. Arithmetic (17*24, 2^10) is not a numeral: whoever writes it has
+not computed it.
 
 Values are `Fraction`s, so 0.1 + 0.2 is 0.3 and 2**53 + 1 differs from 2**53.
 """
@@ -39,7 +40,7 @@ NUMERAL = rf"""(?:
     | (?P<numerator>{INTEGER}) [ ]?/[ ]? (?P<denominator>-?{INTEGER})
     | {_power_of_ten("power")}
     | (?P<integer>{INTEGER})? (?:\.(?P<decimals>\d*))?
-      (?: [eE](?P<exponent>[+-]?\d+) | [ ]?[*xX][ ]?{_power_of_ten("scale")} )?
+      (?: [eE](?P<exponent>[+-]?\d+) | [ ]?(?:[*xX]|times)[ ]?{_power_of_ten("scale")} | \\overline\ ?\{{ ?(?P<repeating>\d+) ?\}} )?
 )"""
 FRACTION_COMMAND = re.compile(r"\\frac\s*(?:\{\s*([^{}]*?)\s*\}|(\d))\s*(?:\{\s*([^{}]*?)\s*\}|(\d))")
 BARE = re.compile(rf"(?P<sign>[+-]?)[ ]?{NUMERAL}", re.VERBOSE)
@@ -92,6 +93,12 @@ def read(match: re.Match[str]) -> Numeral:
         raise Unreadable("not a number")
     scale = _ten_to(group["exponent"] or _exponent(group, "scale") or "0")
     unit = scale / 10 ** len(decimals)
+    if repeating := group["repeating"]:
+        if group["decimals"] is None:
+            raise Unreadable("not a number")
+        return Numeral(
+            _integer(f"{integer}{decimals}") * unit + unit * Fraction(int(repeating), 10 ** len(repeating) - 1)
+        )
     return Numeral(_integer(f"{integer}{decimals}") * unit, unit)
 
 
@@ -120,19 +127,44 @@ ONES = str.split(
 SMALL = {word: number for number, word in enumerate(ONES)}
 TENS = dict(zip(str.split("twenty thirty forty fifty sixty seventy eighty ninety"), range(20, 100, 10), strict=True))
 MAGNITUDES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+PARTS = dict(zip(str.split("half third quarter fifth sixth seventh eighth ninth tenth"), range(2, 11), strict=True))
+PARTS |= {"fourth": 4, "hundredth": 100, "thousandth": 1_000, "halve": 2}
+SPOKEN = frozenset([*SMALL, *TENS, "hundred", *MAGNITUDES])
 
 
 def spelled(text: str) -> Fraction:
-    """Read a cardinal in English words: ``two hundred and five`` is 205."""
+    """Read a number in English words: ``two hundred and five``, ``three quarters``, ``one and a half``, ``three point one four``."""
+    words = re.split(r"[ -]", text.lower())
+    if words[-1] in MAGNITUDES and ("half" in words or "point" in words):
+        return spelled(" ".join(words[:-1])) * MAGNITUDES[words[-1]]
+    if "point" in words:
+        place = words.index("point")
+        digits = [SMALL.get(word, 10) for word in words[place + 1 :]]
+        if not digits or max(digits) > 9:
+            raise Unreadable("not a number")
+        return _cardinal(words[:place]) + Fraction(int("".join(map(str, digits))), 10 ** len(digits))
+    parts = PARTS.get(words[-1].removesuffix("s"), 0) if len(words) > 1 or words[-1] == "half" else 0
+    if not parts:
+        return _cardinal(words)
+    *whole, count = words[:-1] or ["one"]
+    share = Fraction(1) if count in ("a", "an") else _cardinal([count])
+    if whole and (whole[-1] != "and" or share >= parts):
+        raise Unreadable("not a number")
+    return (_cardinal(whole) if whole else 0) + share / parts
+
+
+def _cardinal(words: list[str]) -> Fraction:
     total = current = 0
     previous = ""
-    words = [word for word in re.split(r"[ -]", text.lower()) if word != "and"]
+    words = [word for word in words if word != "and"]
+    if words[:1] == ["a"] and words[1:2] and words[1] in ("hundred", *MAGNITUDES):
+        words[0] = "one"
     for word in words:
         if word in SMALL and previous not in SMALL and (previous not in TENS or 0 < SMALL[word] < 10):
             current += SMALL[word]
         elif word in TENS and previous not in SMALL and previous not in TENS:
             current += TENS[word]
-        elif word == "hundred" and 0 < current < 10:
+        elif word == "hundred" and 0 < current < 100 and current % 10:
             current *= 100
         elif word in MAGNITUDES and current:
             total += current * MAGNITUDES[word]

@@ -17,11 +17,14 @@ INVISIBLE: dict[int, str | None] = {
     **dict.fromkeys([0x85, 0x2028, 0x2029], "\n"),
 }
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻ⁿ]+")
 LOWERED = re.compile("[₀-₉]+")
-VULGAR = re.compile("[¼-¾⅐-⅞↉]")
+VULGAR = re.compile("(\\^ ?)?([¼-¾⅐-⅞↉])")
+FULLWIDTH: dict[int, int | str] = {0x3000: " ", **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
 
 GREEK = str.split("alpha beta gamma delta theta lambda mu sigma phi omega rho tau")
 SYMBOLS = str.maketrans(
@@ -41,6 +44,10 @@ SYMBOLS = str.maketrans(
         "ℝ": r"\R ",
         "٫": ".",
         "٬": ",",
+        "٪": "%",
+        "∨": " or ",
+        "∧": " and ",
+        "∛": r"\sqrt[3]",
         **{letter: f" {name} " for letter, name in zip("αβγδθλμσφωρτ", GREEK, strict=True)},
     }
 )
@@ -58,7 +65,9 @@ COMMANDS = {
     **dict.fromkeys(("emptyset", "varnothing"), "∅"),
     **dict.fromkeys(("R", "Reals", "reals"), "ℝ"),
     **dict.fromkeys(("setminus", "backslash", "smallsetminus"), "∖"),
-    **dict.fromkeys(("quad", "qquad", "limits", "displaystyle", "textstyle", "rm", "bf"), " "),
+    **dict.fromkeys(("quad", "qquad", "thinspace", "limits", "displaystyle", "textstyle", "rm", "bf"), " "),
+    "cr": ";",
+    "prime": "'",
     "lt": "<",
     "gt": ">",
     "div": "/",
@@ -94,8 +103,9 @@ DEGREES = re.compile(r"\^ ?\{? ?\\circ ?\}?")
 FIELD = re.compile(r"\\mathbb\s*\{?\s*R\s*\}?")
 SIZED = re.compile(r"\\(?:left|right|bigl|bigr|Bigl|Bigr|big|Big|biggl|biggr|bigg|Bigg)(?![A-Za-z])\.?")
 LINE_BREAK = re.compile(r"\\\\(?![A-Za-z])(?:\[[^\]\n]{0,10}(?:pt|em|ex|mm|cm)\])?")
-WITHOUT = re.compile(r"([\])ℝ]|\\R|\\mathbb ?\{ ?R ?\}) *\\ *\\?(?=\{)")  # ℝ \ {3}, written with a bare backslash
-TIE = re.compile(r"(?<=\w)~(?=\w)")
+# ℝ \ {3} and R \ [1, 2], written with a bare backslash
+WITHOUT = re.compile(r"([\])ℝ]|\\R|\\mathbb ?\{ ?R ?\}) *\\ *\\?(?=\{)|(ℝ|\bR) *\\ *(?=[\[({])")
+TIE = re.compile(r"(?<=[\w{}])~(?=[\w\\])")
 SPACED = re.compile(r"\\[,;: ]")
 COMMAND = re.compile(r"\\([A-Za-z]+)")
 MATH = re.compile(r"\$\$?([^$]*)\$\$?")
@@ -105,7 +115,12 @@ BLANK = re.compile(r"[ \t\r\f\v]+")
 
 def visible(text: str) -> str:
     """Drop the characters that nobody sees."""
-    return text.translate(INVISIBLE)
+    return text if text.isascii() and not CONTROLS.search(text) else text.translate(INVISIBLE)
+
+
+def narrow(text: str) -> str:
+    """Write fullwidth letters, digits and signs, as East Asian keyboards make them, in ASCII."""
+    return text if text.isascii() else text.translate(FULLWIDTH)
 
 
 def plain(text: str) -> str:
@@ -113,13 +128,18 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = RAISED.sub(lambda run: "^{" + run[0].translate(SUPERSCRIPTS) + "}", text)
         text = LOWERED.sub(lambda run: "_" + run[0].translate(SUBSCRIPTS), text)
-        text = VULGAR.sub(lambda sign: f" {unicodedata.normalize('NFKC', sign[0]).replace('⁄', '/')} ", text)
+        text = VULGAR.sub(_vulgar, text)
         longest = 2 * len(text) + 100  # one Arabic ligature unfolds into 18 letters
         text = unicodedata.normalize("NFKC", text.translate(SYMBOLS))[:longest]
         text = FOREIGN_DIGIT.sub(_ascii_digit, text)
     if "\\" in text or "$" in text or "{,}" in text:
         text = _without_latex(text)
     return BLANK.sub(" ", TIE.sub(" ", text)).strip()
+
+
+def _vulgar(sign: re.Match[str]) -> str:
+    fraction = unicodedata.normalize("NFKC", sign[2]).replace("⁄", "/")
+    return f"^{{{fraction}}}" if sign[1] else f" {fraction} "
 
 
 def _ascii_digit(sign: re.Match[str]) -> str:
@@ -129,7 +149,7 @@ def _ascii_digit(sign: re.Match[str]) -> str:
 
 
 def _without_latex(text: str) -> str:
-    text = WITHOUT.sub(r"\1∖", text)
+    text = TIE.sub(" ", WITHOUT.sub(r"\1\2∖", text))
     text = LINE_BREAK.sub(";", text).replace(r"\\", "\\")  # what is left of \\ is a command escaped twice
     text = MATH.sub(r" \1 ", text.replace(r"\$", DOLLAR)).replace(DOLLAR, "$")
     text = text.replace("{,}", ",").replace(r"\!", "")

@@ -6,9 +6,9 @@ from functools import cached_property
 
 MAX_TEXT = 10_000  # characters of a response that are looked at; about 1,700 words
 
-WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+|(?<=\d)[.,]\d+)*")
 PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n\s*")
-SENTENCE_END = re.compile(r"[.!?…]+[\"')\]*_]*(?=\s|$)")
+SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"')\]*_]*(?=\s|$)")  # the lookbehind keeps a thousand dots linear
 ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|no|fig|approx|[a-z])|^\s*\d{1,3})\.$", re.IGNORECASE
 )
@@ -29,7 +29,7 @@ class Prose:
 
     @cached_property
     def words(self) -> list[str]:
-        """Case-folded words; ``don't`` and ``well-known`` are one each."""
+        """Case-folded words; ``don't``, ``well-known`` and ``1,200`` are one each."""
         return WORD.findall(self.folded)
 
     @cached_property
@@ -61,6 +61,11 @@ def _sentences(line: str) -> list[str]:
 def fold(text: str) -> str:
     """One spelling for searching: composed, straight quotes, case-folded, single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).translate(TYPOGRAPHY).casefold().split())
+
+
+def unaccented(text: str) -> str:
+    """Folded, and without accents: é is an e."""
+    return "".join(sign for sign in unicodedata.normalize("NFD", fold(text)) if not unicodedata.combining(sign))
 
 
 def phrase_pattern(phrase: str) -> str:

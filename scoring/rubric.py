@@ -16,6 +16,7 @@ from qbench.scoring.prose import MAX_TEXT, Prose
 from qbench.scoring.verdict import Verdict
 
 FIELDS = ("checks",)
+MAX_LINES = 1_000  # of a response that are looked at
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def extract(response: str, spec: Spec) -> Committed:
     text = without_reasoning(response)
     if text is None:
         return Committed(None, reason="truncated reasoning")
-    text = visible(text[:MAX_TEXT]).strip()
+    text = "\n".join(visible(text[:MAX_TEXT]).strip().split("\n", MAX_LINES)[:MAX_LINES])
     return Committed(text, marked=True) if text else Committed(None, reason="no answer")
 
 

@@ -1,7 +1,8 @@
 """Sets: ``{type: set, target: ["1", "2"], tolerance: {mode: exact}}``.
 
-Order and repetition do not matter. Read are braces, and without them a list joined by commas, "and" or "or"; ``x = ±3`` stands for two
-elements. Round and square brackets make pairs, intervals and vectors, not sets. A comma always separates: {1,234} has two elements.
+Order and repetition do not matter. Read are braces and their unions, and without them a list joined by commas, "and" or "or";
+``x = ±3`` stands for two elements. Round and square brackets make pairs, intervals and vectors, not sets. A comma always separates:
+{1,234} has two elements.
 
 A target with an element that is no number is a set of texts, compared like `qbench.scoring.text`.
 """
@@ -24,7 +25,10 @@ from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ()
 
-JOINING_WORD = re.compile(r",? \b(?:and|or)\b (?=\S)")
+JOINING_WORD = re.compile(r",? (?:\b(?:and|or)\b|&) (?=\S)")
+BOTH = re.compile(r"(?:both|either) ")
+EITHER_SIGN = re.compile(r"\+ ?/ ?-|\+-|\bplus (?:or|and) minus\b")
+REMARK = re.compile(r"(?<=\}) ?\([A-Za-z ,.]{1,60}\)")  # {1, 2} (two solutions)
 VARIABLE = re.compile(r"\b([A-Za-z])(?:_?\{?\d{1,3}\}?)? ?=")
 EMPTY = re.compile(
     r"∅|\{ ?\}|(?:the )?empty set|none|(?:there (?:is|are) )?no (?:real )?(?:solutions?|elements?|roots?|such \w+)",
@@ -64,10 +68,13 @@ def extract(response: str, spec: Spec) -> Committed:
 
 def parse(found: Committed, spec: Spec) -> set[Any]:
     """Return the elements, numbers or texts as the spec asks."""
-    text = one_line(found)
+    text = REMARK.sub("", EITHER_SIGN.sub("±", one_line(found)))
     if EMPTY.fullmatch(text):
         return set()
-    content = inside(without_name(text), "{")
+    if both := BOTH.match(text):
+        text = text[both.end() :]
+    parts = [inside(part.strip(), "{") for part in without_name(text).split("∪")]
+    content = ",".join(part for part in parts if part) if None not in parts else None
     if content == "":
         return set()
     if len(set(VARIABLE.findall(text))) > 1:

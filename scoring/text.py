@@ -1,7 +1,8 @@
 """Short texts: ``{type: text, target: "Zürich", aliases: ["Turicum"], strip_accents: true}``.
 
 The whole committed text must be the target (or an alias), apart from case, quotes, an article, the full stop, a lead-in ("It is …") and
-a reason behind "because". A target inside a longer text is not found: "It is not Paris" contains Paris.
+a reason or a remark behind it ("Paris, which is in France"). A target inside a longer text is not found: "It is not Paris" contains
+Paris.
 """
 
 import re
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbench.errors import AnswerSpecError
-from qbench.scoring.extract import Committed, committed, undress, without_reason
+from qbench.scoring.extract import BULLET, Committed, committed, undress, without_reason
+from qbench.scoring.tolerance import texts
 from qbench.scoring.verdict import Verdict
 
 FIELDS = ("aliases", "strip_accents")
@@ -19,9 +21,15 @@ FIELDS = ("aliases", "strip_accents")
 TYPOGRAPHY = str.maketrans(
     {**dict.fromkeys("‘’ʼ′", "'"), **dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‐‑–—−", "-"), "_": " "}
 )
-LEAD_IN = re.compile(r"(?:it|this|that|he|she|they|the(?: [^\s.!?]+){1,6}?) (?:is|was|are|were|equals) |it's ")
+LEAD_IN = re.compile(
+    r"(?:(?:it|this|that|he|she|they|(?:the|this|that|my|his|her|its|their)(?: [^\s.!?]+){1,6}?)"
+    r" (?:is|was|are|were|equals|(?:would|must|should) be)|it's):? "
+)
+REMARK = re.compile(r"(?:[.!;] (?:it|this|that|he|she|they|these|i)|,? ?\(\w+|, (?:which|who)) \w.*")
+COMPETES = re.compile(r"\b(?:or|and|not|no|nor|but|maybe|perhaps|possibly|actually|instead|rather|wrong|wait|\w+n't)\b")
 ARTICLE = re.compile(r"(?:a|an|the) (?=\S)")
-EDGES = " \t\n.,;:!\"'()[]*`"
+STROKES = str.maketrans({**dict(zip("łøđħıðŧ", "lodhidt", strict=True)), "æ": "ae", "œ": "oe", "þ": "th"})
+EDGES = ' \t\n.,;:!"()[]*`'
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,10 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
         AnswerSpecError: the target is no text or has no letter or digit in it.
     """
     strip_accents = bool(answer.get("strip_accents", False))
-    texts = [answer.get("target"), *(answer.get("aliases") or [])]
-    accepted = frozenset(normal(text, strip_accents=strip_accents) if isinstance(text, str) else "" for text in texts)
+    targets = [answer.get("target"), *texts(answer, "aliases")]
+    accepted = frozenset(normal(text, strip_accents=strip_accents) if isinstance(text, str) else "" for text in targets)
     if "" in accepted:
-        raise AnswerSpecError(f"The targets of a text answer must be texts with a letter or digit, not {texts}.")
+        raise AnswerSpecError(f"The targets of a text answer must be texts with a letter or digit, not {targets}.")
     return Spec(accepted, strip_accents)
 
 
@@ -56,7 +64,11 @@ def parse(found: Committed, spec: Spec) -> set[str]:
     whole = _folded(found.text or "", spec.strip_accents)
     lead = LEAD_IN.match(whole)
     said = whole[lead.end() :] if lead else whole
-    return {_without_article(whole), _without_article(without_reason(said).strip(EDGES))}
+    texts = {_without_article(whole), _without_article(_trimmed(without_reason(said)))}
+    remark = REMARK.search(said)
+    if found.marked and remark and not COMPETES.search(remark[0]):
+        texts.add(_without_article(_trimmed(said[: remark.start()])))
+    return texts
 
 
 def compare(texts: set[str], spec: Spec) -> Verdict:
@@ -71,9 +83,22 @@ def normal(text: str, *, strip_accents: bool = False) -> str:
 
 def _folded(text: str, strip_accents: bool) -> str:
     text = unicodedata.normalize("NFC", undress(text)).translate(TYPOGRAPHY).casefold()
+    if bullet := BULLET.match(text):
+        text = text[bullet.end() :]
     if strip_accents:
-        text = "".join(sign for sign in unicodedata.normalize("NFD", text) if not unicodedata.combining(sign))
-    return " ".join(text.split()).strip(EDGES)
+        text = unicodedata.normalize("NFD", text.translate(STROKES))
+        text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    return _trimmed(" ".join(text.split()))
+
+
+def _trimmed(text: str) -> str:
+    """Without punctuation around it; a single quote goes with its partner only, since its' is not its."""
+    while True:
+        before, text = text, text.strip(EDGES)
+        if len(text) > 1 and text[0] == text[-1] == "'":
+            text = text[1:-1]
+        if text == before:
+            return text
 
 
 def _without_article(text: str) -> str:

@@ -69,7 +69,7 @@ def read_tolerance(answer: Mapping[str, Any]) -> Tolerance:
             f"The {answer.get('type')} answer {answer.get('target')!r} has no tolerance; add one, such as {{mode: exact}}."
         )
     mode = spec["mode"]
-    if mode not in FIELDS:
+    if not isinstance(mode, str) or mode not in FIELDS:
         raise AnswerSpecError(
             f"No tolerance has the mode {mode!r}.{did_you_mean(str(mode), FIELDS)} Known: {', '.join(FIELDS)}."
         )
@@ -80,6 +80,18 @@ def read_tolerance(answer: Mapping[str, Any]) -> Tolerance:
     if min(absolute, relative) < 0 or n.denominator != 1 or not (mode == "sigfigs") <= n <= MAX_PLACES:
         raise AnswerSpecError(f"The tolerance {dict(spec)} has a bound outside its range.")
     return Tolerance(mode, int(n), absolute, relative)
+
+
+def texts(answer: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Read a field of a spec that lists texts, none if it is missing.
+
+    Raises:
+        AnswerSpecError: it is something else.
+    """
+    listed = answer.get(name) or ()
+    if not isinstance(listed, list | tuple | str):
+        raise AnswerSpecError(f"{name} is {listed!r}; it must be a list of texts.")
+    return tuple(map(str, listed))
 
 
 def exact(number: Any) -> Fraction:

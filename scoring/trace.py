@@ -25,7 +25,7 @@ from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ("recurrence",)
 
-SEPARATOR = re.compile(r"→|->|=>|,? \band\b |;")
+SEPARATOR = re.compile(r"→|-{1,3}>|={1,2}>|,? \band\b |;")
 
 
 @dataclass(frozen=True)

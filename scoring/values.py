@@ -120,6 +120,7 @@ class Calculator:
             "abs": abs,
             "cbrt": lambda a: self._power(a, c.mpf(1) / 3),
             "log": lambda a, base=None: c.ln(a) if base is None else c.ln(a) / c.ln(base),
+            "log2": lambda a: c.ln(a) / c.ln(2),
             "mod": lambda a, b: a % b,
             "max": max,
             "min": min,

@@ -1,12 +1,13 @@
 """Vectors: ``{type: vector, target: ["1", "2"], tolerance: {mode: exact}}``.
 
 Order and length matter. Round, square and angle brackets are read, a LaTeX column or row, and behind a marker a bare list; a set in
-braces is no vector.
+braces is no vector. Components that are named x, y and z come in that order, however they were listed. A dollar sign is math mode or a
+currency, and neither changes a component.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,9 @@ from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ()
 
+SEPARATOR = re.compile(r",? \band\b |;")
+DOLLAR = re.compile(r"(?<!\\)\\?\$")  # two amounts are no pair of math delimiters: [$33, 8, $5]
+COORDINATE = re.compile(r"[xyz] ?=")
 TRANSPOSED = re.compile(r" ?\^ ?\{? ?(?:[Tt]|\\top|\\intercal) ?\}?$")
 
 
@@ -44,7 +48,7 @@ def extract(response: str, spec: Spec) -> Committed:
 
 def parse(found: Committed, spec: Spec) -> list[Fraction]:
     """Return the components in order."""
-    text = one_line(found)
+    text = one_line(replace(found, text=DOLLAR.sub(" ", found.text or "")))
     left, equals, right = text.partition("=")
     if equals and "=" not in right and not any(sign.isdigit() for sign in left.partition("_")[0]):
         text = right
@@ -54,8 +58,12 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
         if len(table) > 1 and any(len(row) != 1 for row in table):
             raise Unreadable("a matrix, not a vector")
         cells = [cell for row in table for cell in row]
-    elif found.marked and "," in text:
-        cells = split(text, ",")
+    elif found.marked:
+        cells = split(SEPARATOR.sub(",", text), ",")
+        if len(cells) == 1:
+            raise Unreadable("not a vector")
+        if all(map(COORDINATE.match, cells)) and len({cell[0] for cell in cells}) == len(cells):
+            cells.sort()
     else:
         raise Unreadable("not a vector")
     return [component(without_name(cell)) for cell in cells]

@@ -18,7 +18,7 @@ class Verdict:
     answered: bool
     """The response committed to an answer, right or wrong. Silence and a wrong answer are different damage."""
     score: float
-    """0 to 1: ``float(correct)``, except for rubrics, where it is the mean of the checks."""
+    """0 to 1: ``float(correct)``, except for rubrics and plans, where it is the mean of the checks or rules."""
     answer: str | None = None
     """What was extracted from the response."""
     reason: str = ""

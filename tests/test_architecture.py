@@ -18,18 +18,26 @@ READING = [
     "rendering",
     "generators",
     "variables",
+    "near_misses",
     "templates",
+    "contexts",
     "bank",
+    "proofreading",
     "records",
-    "pairing",
+    "outputs",
     "stats",
+    "pairing",
     "report",
+    "compare",
+    "plan",
+    "rescore",
 ]
-BENCH = ["quant", "decoding", "models", "sweep", "nano"]
+BENCH = ["long", "quant", "decoding", "models", "sweep", "probe", "nano"]
 DOORS = ["bridge", "cli", "__main__"]
 ORDER = [*READING, *BENCH, *DOORS]
 SEAMS = {"scoring", "tasks", "prompts"}
-"""Mapped folders: the bank reads tasks and prompts as files, and models knows the scorer's word for a failed item."""
+"""Mapped folders: the bank reads tasks and prompts as files, its near misses ask the scorers what is wrong, and models knows the
+scorers' word for a failed item."""
 HEAVY = {"torch", "torchao", "transformers", "lm_eval", "accelerate"}
 NOT_AT_IMPORT = HEAVY | {"datasets", "scipy", "sympy", "numpy"}
 

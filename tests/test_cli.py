@@ -1,11 +1,14 @@
 """The door: what a person types, and what comes back."""
 
-import json
+import re
 from pathlib import Path
 
+import datasets
 import pytest
 
+from qbench.bank import leaves, load_items
 from qbench.cli import EXIT_BAD_INPUT, main
+from qbench.errors import BankError
 from qbench.levels import LEVELS, shipped_mixes
 
 
@@ -24,9 +27,69 @@ def test_bank_path_is_a_folder_that_lm_eval_can_include(capsys: pytest.CaptureFi
 
 def test_bank_show_prints_one_item(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bank", "show", "numerical_arithmetic.train_two_speeds.test.0"]) == 0
-    item = json.loads(capsys.readouterr().out)
-    assert item["target"] == "402.15"  # 87.5 · 3.25 + 67.3 · 1.75
-    assert item["source"] == "document"
+    printed = capsys.readouterr().out
+    assert "  target     402.15\n" in printed  # 87.5 · 3.25 + 67.3 · 1.75
+    assert "document" in printed.splitlines()[0]
+    assert re.search(r"^  choices    .*\b402\.15\b", printed, re.MULTILINE)  # among near misses
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_bank_export_writes_a_row_for_each_item(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"bank.{ending}"
+    assert main(["bank", "export", str(path), "--tasks", "qbench_logic_*", "--items", "2"]) == 0
+    table = datasets.load_dataset(
+        "json" if ending == "jsonl" else ending, data_files=str(path), split="train", cache_dir=str(tmp_path)
+    )
+    expected = [item for leaf in leaves() if leaf.category == "logic" for item in leaf.items(items=2)]
+    assert table["id"] == [item.id for item in expected]
+    assert table["question"] == [item.question for item in expected]
+
+
+def test_bank_verify_reads_a_probe_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    probe = """
+        task: qbench_mine
+        class: !function qbench.probe.Answer
+        dataset_kwargs:
+          category: mine
+          subcategory: double
+          templates:
+            - id: double
+              question: "What is twice {{ n }}?"
+              variables: {n: {integers: [1, 9]}}
+              answer: "2 * n"
+              scored_as: {type: number, tolerance: {mode: exact}}
+    """
+    path = tmp_path / "mine.yaml"
+    path.write_text(probe, encoding="utf-8")
+    assert main(["bank", "verify", str(path)]) == 0
+    for right, wrong, message in (
+        ("is twice", "is  twice", "does not read well"),
+        ("qbench.probe.Answer", "qbench.probe.Answr", "Did you mean qbench.probe.Answer?"),
+        ("class: !function qbench.probe.Answer", "description: none", "does not say how it is asked"),
+        ("qbench_mine", "qbench_logic_deduction", "The bank has a task named qbench_logic_deduction"),
+        ("id: double", "id: syllogism", "The bank has a template named syllogism"),
+        ("[1, 9]", "[[1, 9], [1, 99], [1, 999]]", "is no range [low, high], and no list of five"),
+        ("mode: exact", "mode: decimals", "its scored_as lacks 'n'"),
+        ("type: number", "type: numbr", "Template double, item mine_double.double.test.0"),
+    ):
+        path.write_text(probe.replace(right, wrong), encoding="utf-8")
+        assert main(["bank", "verify", str(path)]) == EXIT_BAD_INPUT
+        assert message in capsys.readouterr().err
+
+
+def test_a_forced_choice_of_ones_own_gets_near_misses(tmp_path: Path) -> None:
+    template = {
+        "id": "double",
+        "question": "What is twice {{ n }}?",
+        "variables": {"n": {"integers": [1, 99]}},
+        "answer": "2 * n",
+    }
+    template |= {"scored_as": {"type": "number", "tolerance": {"mode": "exact"}}}
+    rows = load_items(category="mine", subcategory="double", templates=[template], as_choices=True)["test"]
+    assert all(len(row["choices"]) == 4 and row["choices"][row["target_index"]] == row["target"] for row in rows)
+    text = {**template, "answer": "", "target": "Ada", "scored_as": {"type": "text"}}
+    with pytest.raises(BankError, match="give its templates distractors"):
+        load_items(category="mine", subcategory="name", templates=[text], as_choices=True)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +100,10 @@ def test_bank_show_prints_one_item(capsys: pytest.CaptureFixture[str]) -> None:
         (["sweep", "--model", "./nowhere"], "There is no model at './nowhere'"),
         (["report", "."], "is no sweep: it has no sweep.json"),
         (["bank", "show", "nothing"], "qbench bank list names them"),
+        (["bank", "export", "bank.xlsx"], "name a file that ends in .jsonl, .csv, .parquet"),
+        (["bank", "export", "bank.csv", "--tasks", "nothing"], "The bank has no task nothing"),
+        (["bank", "verify", "nothing.yaml"], "There is no file nothing.yaml"),
+        (["compare", "nothing", "nowhere"], "There is no folder nothing"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(

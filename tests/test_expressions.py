@@ -16,6 +16,8 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
     ("price * 3", {"price": Decimal("0.10")}, sympy.Rational(3, 10)),
     ("round(2.5)", {}, 3),
     ("round(-2.675, 2)", {}, sympy.Rational(-268, 100)),
+    ("round(-sqrt(2), 3)", {}, sympy.Rational(-1414, 1000)),
+    ("round(sqrt(3 + 2 * sqrt(2)) - sqrt(2))", {}, 1),
     ("iterate('3*x - 1', 2, 3)", {}, [2, 5, 14, 41]),
     ("iterate('x + n', 0, 4)", {}, [0, 1, 3, 6, 10]),
     ("gcd(1071, 462)", {}, 21),

@@ -9,7 +9,7 @@ import pytest
 from handmade import bank_item, sample, write_run
 
 from qbench.errors import PairingError, SamplesError
-from qbench.pairing import pair, pair_levels
+from qbench.pairing import Selection, pair, pair_levels
 from qbench.records import Sample, read_run
 
 TASK = "qbench_logic_deduction"
@@ -92,11 +92,11 @@ def test_of_several_filters_the_first_is_read_unless_told_otherwise() -> None:
     strict = [sample({"q": "?"}, 0, 0.0, filter="strict-match")]
     flexible = [sample({"q": "?"}, 0, 1.0, filter="flexible-extract")]
     assert pair(strict + flexible, strict + flexible, task="gsm8k").level.tolist() == [0]
-    assert pair(strict + flexible, strict + flexible, task="gsm8k", filter_name="flexible-extract").level.tolist() == [
-        1
-    ]
+    assert pair(
+        strict + flexible, strict + flexible, task="gsm8k", select=Selection(filter_name="flexible-extract")
+    ).level.tolist() == [1]
     with pytest.raises(PairingError, match=r"no filter 'loose'; it has strict-match, flexible-extract"):
-        pair(strict + flexible, strict + flexible, task="gsm8k", filter_name="loose")
+        pair(strict + flexible, strict + flexible, task="gsm8k", select=Selection(filter_name="loose"))
 
 
 # ---------------------------------------------------------------- refusals

@@ -2,17 +2,21 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from handmade import bank_item, sample, write_plan, write_run, write_sweep
 
 from qbench import records
+from qbench.cli import main
 from qbench.errors import QBenchError, RunError
 from qbench.pairing import pair_levels
 from qbench.report import Report, report, summary
@@ -20,6 +24,7 @@ from qbench.report.expected import Placement, place, scopes, statements
 from qbench.report.latex import escape
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.tidy import neutral
+from qbench.report.wording import most_flipped
 from qbench.stats import Design, Estimate, Interval, Verdict, paired_difference, paired_differences
 
 N_RESAMPLES = 499
@@ -46,10 +51,80 @@ def cell(table: Table, name: str, level: str) -> Cell:
 
 
 def text(result: Report, ending: str) -> str:
-    return next(path for path in result.paths if path.suffix == f".{ending}").read_text(encoding="utf-8")
+    return next(path for path in result.paths if path.name.endswith(f".{ending}")).read_text(encoding="utf-8")
+
+
+def file(result: Report, name: str) -> str:
+    return next(path for path in result.paths if path.name == name).read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------- the table
+
+
+def test_the_cliff_is_bracketed_for_every_row(result: Report, tmp_path: Path) -> None:
+    cliffs = result.table.cliffs
+    assert set(cliffs) == {"numerical", "logic", "all", "gsm8k"}
+    assert cliffs["numerical"].first_harmful == "q4"  # q8 loses 1 % of the items, q4 15 %
+    write_sweep(tmp_path)
+    wide = report(tmp_path, margin=10, n_resamples=N_RESAMPLES).table.cliffs
+    assert (wide["all"].last_safe, wide["all"].first_harmful) == ("q8", cliffs["all"].first_harmful)
+
+
+def test_categories_are_ranked_with_the_ranks_that_the_data_allow(result: Report) -> None:
+    ranking = result.table.ranking
+    assert list(ranking) == ["fp16-repeat", "q8", "q4", "q2"]
+    for level, ranks in ranking.items():
+        losses = [cell(result.table, rank.category, level).difference.value for rank in ranks]
+        assert losses == sorted(losses)
+        assert all(rank.best <= rank.rank <= rank.worst for rank in ranks)
+
+
+def test_difficulty_covers_the_bank(result: Report) -> None:
+    rows = result.table.difficulty
+    assert [row.name for row in rows] == ["1", "2", "3", "4", "5"]
+    assert sum(row.baseline.n_items for row in rows) == row(result.table, "all").baseline.n_items
+
+
+def test_every_template_has_a_difference_from_its_own_items(sweep_dir: Path, result: Report) -> None:
+    template = result.table.templates[0]
+    runs = [records.read_run(sweep_dir / level) for level in ("fp16", "q2")]
+    scores = [
+        [line["score"] for line in run.samples("qbench_numerical_one") if line["doc"]["template"] == template.template]
+        for run in runs
+    ]
+    assert (template.category, template.stratum, template.template) == ("numerical", "one", "template0")
+    assert template.baseline == pytest.approx(np.mean(scores[0]))
+    assert template.differences[-1].value == pytest.approx(np.mean(scores[1]) - np.mean(scores[0]))
+    assert len(result.table.templates) == 30
+
+
+def test_measures_have_rows_in_their_own_units(tmp_path: Path) -> None:
+    documents = [bank_item("knowledge", "one", f"t{i % 4}", i) for i in range(80)]
+    sure = np.linspace(0.3, 0.95, 80)
+    for level, shift in (("fp16", 0.0), ("q2", 0.04)):
+        samples = []
+        for i, document in enumerate(documents):
+            likelihoods = [math.log(sure[i]), math.log(1 - sure[i])]
+            line = sample(document, i, float(i % 20 < 20 * sure[i]))
+            line |= {"confidence": sure[i] + shift, "margin": 1 - shift, "truncated": False, "n_tokens": 5}
+            samples.append({**line, "resps": [[[str(value - i * shift), "False"]] for value in likelihoods]})
+        write_run(tmp_path / level, {"task": samples})
+    write_plan(tmp_path, ["fp16", "q2"], ["task"])
+    measures = {row.name: row for row in report(tmp_path, n_resamples=N_RESAMPLES).table.measures}
+    assert set(measures) == {"margin", "confidence", "truncated", "n_tokens", "divergence", "calibration error"}
+    assert measures["margin"].cells[0].difference.value == pytest.approx(-0.04)
+    assert measures["n_tokens"].baseline.value == 5
+    assert measures["divergence"].cells[0].score.value == pytest.approx(0, abs=1e-12)  # both choices shifted alike
+    error = measures["calibration error"]
+    assert error.baseline.interval.low <= error.baseline.value <= error.baseline.interval.high
+
+
+def test_the_items_that_flipped_most_are_shown_with_both_responses(result: Report) -> None:
+    flipped = most_flipped(result.table)
+    assert len(flipped) == 20
+    assert all(item.n_flips >= other.n_flips for item, other in itertools.pairwise(flipped))
+    markdown = text(result, "md")
+    assert all(item.id in markdown for item in flipped)
 
 
 def test_the_rows_are_categories_all_of_them_and_other_tasks(result: Report) -> None:
@@ -146,6 +221,42 @@ def test_failed_items_leave_the_numbers_and_are_counted(tmp_path: Path) -> None:
     assert "(3 failed)" in text(result, "md")
 
 
+def test_hallucination_counts_answers_to_what_has_none(tmp_path: Path) -> None:
+    # Of the four kinds of items only two have no answer: an abstention, and a choice whose target declines.
+    no_answer = {
+        "answer": json.dumps({"type": "abstain", "target": "UNKNOWN"}),
+        "declining_index": -1,
+        "target_index": -1,
+    }
+    has_answer = {"answer": json.dumps({"type": "number", "target": "1"}), "declining_index": -1, "target_index": -1}
+    declined = {"answer": json.dumps({"type": "text", "target": "none"}), "declining_index": 2, "target_index": 2}
+    offered = {"answer": json.dumps({"type": "text", "target": "Paris"}), "declining_index": 2, "target_index": 0}
+    fields = [no_answer, has_answer, declined, offered]
+    documents = [bank_item("knowledge", "one", f"t{i % 3}", i, **fields[i % 4]) for i in range(48)]
+    # At the baseline every fourth unanswerable item is answered, at q2 every second; the others get no answer at all there.
+    for level, period in (("fp16", 4), ("q2", 2)):
+        samples = []
+        for i, document in enumerate(documents):
+            invented = (i // 4) % period == 0
+            wrong = i % 4 in (0, 2) and invented
+            samples.append(
+                {**sample(document, i, 0.0 if wrong else 1.0), "answered": 0.0 if i % 4 == 2 and not wrong else 1.0}
+            )
+        write_run(tmp_path / level, {"task": samples})
+    write_plan(tmp_path, ["fp16", "q2"], ["task"])
+    (hallucination,) = report(tmp_path, n_resamples=N_RESAMPLES).table.hallucination
+    assert (hallucination.kind, hallucination.name, hallucination.baseline.n_items) == (
+        Kind.HALLUCINATION,
+        "knowledge",
+        24,
+    )
+    assert hallucination.baseline.value == pytest.approx(1 / 4)
+    (damage,) = hallucination.cells
+    assert damage.score.value == pytest.approx(1 / 2)
+    assert damage.difference.value == pytest.approx(1 / 4)
+    assert damage.verdict is Verdict.DEGRADED
+
+
 def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None:
     items = [bank_item("logic", "deduction", "only", i) for i in range(10)]
     for level, lost in (("fp16", 0), ("q2", 5)):
@@ -165,9 +276,31 @@ def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None
 
 
 def test_every_format_is_written_into_the_run(sweep_dir: Path, result: Report) -> None:
-    expected = [sweep_dir / "report" / f"report.{ending}" for ending in ("md", "tex", "csv", "json")]
-    assert list(result.paths) == expected
-    assert all(path.is_file() for path in expected)
+    names = [f"report.{ending}" for ending in ("md", "tex")] + ["tables.tex", "methods.tex", "references.bib"]
+    names += [f"report.{ending}" for ending in ("csv", "parquet", "json", "html")]
+    assert list(result.paths) == [sweep_dir / "report" / name for name in names]
+    assert all(path.is_file() for path in result.paths)
+
+
+def test_figures_are_written_when_asked_for(sweep_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(sweep_dir), "--formats", "figures"]) == 0
+    printed = capsys.readouterr().out
+    for name in ("heatmap", "curves", "difficulty", "pareto"):
+        path = sweep_dir / "report" / "figures" / name
+        assert f"{path}.pdf" in printed
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        assert path.with_suffix(".svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_parquet_has_the_rows_of_the_csv_with_types(result: Report) -> None:
+    rows = pyarrow.parquet.read_table(next(path for path in result.paths if path.suffix == ".parquet")).to_pylist()
+    lines = list(csv.DictReader(io.StringIO(text(result, "csv"))))
+    assert len(rows) == len(lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert list(row) == list(line)
+        for name, value in row.items():
+            missing = line[name] in ("", "nan")
+            assert value is None if missing else value == type(value)(line[name])
 
 
 def test_the_same_sweep_and_seed_give_the_same_files(sweep_dir: Path, result: Report) -> None:
@@ -208,7 +341,7 @@ def test_markdown_shows_hostile_text_as_text(tmp_path: Path) -> None:
 
 
 def test_latex_is_balanced_and_escaped(result: Report) -> None:
-    page = text(result, "tex")
+    page = file(result, "tables.tex")
     assert page.count(r"\begin{") == page.count(r"\end{") == 4
     assert page.count("{") == page.count("}")
     assert r"\toprule" in page
@@ -222,6 +355,32 @@ def test_latex_escapes_everything_that_it_would_read() -> None:
     assert escape("50% of a_b & {c} #1 ~ ^ \\ $x$ <|>") == (
         r"50\% of a\_b \& \{c\} \#1 \textasciitilde{} \textasciicircum{} \textbackslash{} \$x\$ \textless{}\textbar{}\textgreater{}"
     )
+
+
+def test_latex_compiles(sweep_dir: Path, result: Report, tmp_path: Path) -> None:
+    if not shutil.which("pdflatex") or not shutil.which("bibtex"):
+        pytest.skip("There is no pdflatex here; install texlive-latex-base and texlive-science to compile the report.")
+    hostile = r"a_b & {c} 50% #1 ~^ \input{x} $x^2$ <|> é 模型"
+    shutil.copytree(sweep_dir, tmp_path / "nano", ignore=shutil.ignore_patterns("report"))
+    write_plan(
+        tmp_path / "nano", records.read_sweep(sweep_dir).levels, records.read_sweep(sweep_dir).tasks, model=hostile
+    )
+    named = report(tmp_path / "nano", formats=["tex"], n_resamples=N_RESAMPLES)
+    for written in (result, named):
+        folder = tmp_path / f"tex-{written is named}"
+        folder.mkdir()
+        for path in written.paths:
+            shutil.copy(path, folder)
+        for command in (["pdflatex", "-halt-on-error", "report"], ["bibtex", "report"], *[["pdflatex", "report"]] * 2):
+            if command[0] == "pdflatex":
+                command = [command[0], "-interaction=nonstopmode", *command[1:]]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
+            assert done.returncode == 0, done.stdout[-3000:]
+        log = (folder / "report.log").read_text(encoding="utf-8", errors="replace")
+        assert "undefined" not in log
+        assert "(tables.tex" in log.replace("./", "")
+        assert "Overfull" not in log
+        assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_csv_is_tidy_and_its_numbers_are_numbers(result: Report) -> None:
@@ -363,11 +522,32 @@ def test_a_field_with_a_value_for_each_item_is_refused(sweep_dir: Path) -> None:
 
 
 def test_an_unknown_format_names_the_known_ones(sweep_dir: Path) -> None:
-    with pytest.raises(QBenchError, match=r"no report format 'html'.*md, tex, csv, json"):
-        report(sweep_dir, formats=("html",))
+    with pytest.raises(QBenchError, match=r"no report format 'pdf'.*md, tex, csv, parquet, json, html, figures"):
+        report(sweep_dir, formats=("pdf",))
 
 
 @pytest.mark.parametrize("options", [{"confidence": 95}, {"margin": 0}])
 def test_settings_that_make_no_sense_are_refused(sweep_dir: Path, options: dict[str, float]) -> None:
     with pytest.raises(QBenchError, match=r"confidence must lie|margin must be"):
         report(sweep_dir, **options)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- citing
+
+
+def test_what_the_methods_paragraph_cites_is_in_the_references(
+    sweep_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cite", str(sweep_dir)]) == 0
+    printed = capsys.readouterr().out
+    paragraph, references = printed.split("\n@", 1)
+    cited = set(re.findall(r"\\cite\{([\w-]+)\}", paragraph))
+    assert cited == set(re.findall(r"^@?\w+\{([\w-]+),", references, re.MULTILINE))
+    assert "q8, q4, q2 against fp16" in paragraph
+    assert "b" * 64 in references
+    assert references.count("{") == references.count("}")
+
+
+def test_the_references_alone_need_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cite"]) == 0
+    assert capsys.readouterr().out.lstrip().startswith("@software{qbench")

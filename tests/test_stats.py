@@ -18,15 +18,24 @@ from qbench.stats import (
     Flips,
     Interval,
     Verdict,
+    calibration_error,
+    calibration_errors,
+    choice_divergence,
+    cliff,
     count_flips,
     holm,
+    joint_confidence,
+    level_estimates,
     mean_scores,
     minimum_detectable_effect,
     paired_difference,
     paired_differences,
+    rank_intervals,
     relative_losses,
+    same_templates_difference,
     simultaneous_band,
     tango_interval,
+    template_differences,
     verdict,
 )
 
@@ -373,3 +382,205 @@ def test_the_minimum_detectable_effect_has_the_stated_power() -> None:
 def test_flips_are_counted_both_ways_and_failures_not_at_all() -> None:
     flips = count_flips([1, 1, 0, 0, 1, math.nan], [0, 1, 1, 0, math.nan, 1])
     assert (flips.worse, flips.better) == (1, 1)
+
+
+def test_all_estimates_of_levels_at_once_are_those_made_one_by_one() -> None:
+    baseline, level, template, stratum = bank_like()
+    levels = np.column_stack([level, np.where(np.arange(len(level)) % 7, level, np.nan), 0.3 * baseline])
+    design, scores = Design.of(template, stratum), np.column_stack([baseline, levels])
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(1)
+
+    found = level_estimates(baseline, levels, [scores], design, rng=rng())
+    alone = paired_differences(baseline, levels, design, rng=rng())
+    assert [vars(ours) for ours in found.differences] == [vars(theirs) for theirs in alone]
+    for ours, theirs in zip(found.losses, relative_losses(baseline, levels, design, rng=rng()), strict=True):
+        assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error))
+        assert ours.interval == pytest.approx(theirs.interval, rel=0.05)  # other resamples
+        assert (ours.n_items, ours.n_flips, ours.method) == (theirs.n_items, theirs.n_flips, theirs.method)
+    for ours, theirs in zip(found.means[0], mean_scores(scores, design, rng=rng()), strict=True):
+        assert ours.value == pytest.approx(theirs.value)
+        assert ours.interval == pytest.approx(theirs.interval, rel=0.05)
+
+
+# ---------------------------------------------------------------- these templates, fresh items
+
+
+def test_with_one_template_it_is_scipys_paired_t_interval() -> None:
+    source = np.random.default_rng(3)
+    baseline, level = source.random(80), source.random(80)
+    ours = same_templates_difference(baseline, level, Design.of(np.zeros(80), np.zeros(80)))
+    theirs = scipy_stats.ttest_rel(level, baseline)
+    assert ours.interval == pytest.approx(tuple(theirs.confidence_interval()), rel=1e-8)
+    assert ours.p_value == pytest.approx(theirs.pvalue, rel=1e-8)
+    assert ours.standard_error == pytest.approx(float(scipy_stats.sem(level - baseline)), rel=1e-8)
+
+
+def test_it_is_narrower_than_the_interval_for_new_templates() -> None:
+    baseline, level, template, stratum = bank_like()
+    same, new = same_templates_difference(baseline, level, Design.of(template, stratum)), estimate(*bank_like())
+    assert same.value == pytest.approx(new.value)
+    assert new.interval.low < same.interval.low < same.value < same.interval.high < new.interval.high
+
+
+def test_its_error_is_that_of_stratified_sampling() -> None:
+    baseline, level, template, stratum = bank_like()
+    variances = [np.var((level - baseline)[template == g], ddof=1) for g in range(15)]
+    ours = same_templates_difference(baseline, level, Design.of(template, stratum))
+    assert ours.standard_error == pytest.approx(math.sqrt(sum(variances) / 20) / 15, rel=1e-12)
+
+
+def test_without_flips_fresh_items_have_an_interval_all_the_same() -> None:
+    ones = np.ones(300)
+    ours = same_templates_difference(ones, ones, Design.of(np.repeat(np.arange(15), 20), np.zeros(300)))
+    assert ours.interval == pytest.approx((-0.01264, 0.01264), abs=1e-5)
+
+
+def test_one_item_a_template_says_nothing_about_fresh_items() -> None:
+    ours = same_templates_difference([1, 1, 0], [1, 0, 0], Design.of([0, 1, 2], [0, 0, 0]))
+    assert ours.value == pytest.approx(-1 / 3)
+    assert math.isnan(ours.interval.low)
+    assert ours.method == "not estimable"
+
+
+def test_all_templates_in_one_pass_are_each_template_by_itself() -> None:
+    source = np.random.default_rng(8)
+    template = source.permutation(np.repeat(np.arange(12), 30))
+    baseline = (source.random(360) < 0.8).astype(float)
+    levels = np.column_stack(
+        [np.where(source.random(360) < share, 0.4 * baseline, baseline) for share in (0, 0.1, 0.9)]
+    )
+    levels[template == 3] = (
+        np.nan
+    )  # a template whose items all failed, one with a single item left, and scores beyond 1
+    levels[np.flatnonzero(template == 4)[1:]] = np.nan
+    levels[template == 5] *= 3
+    for number, estimates in enumerate(template_differences(baseline, levels, template)):
+        items = template == number
+        design = Design.of(np.zeros(items.sum()), np.zeros(items.sum()))
+        for ours, level in zip(estimates, levels[items].T, strict=True):
+            alone = same_templates_difference(baseline[items], level, design)
+            assert vars(ours) == {
+                name: pytest.approx(value, abs=1e-9, nan_ok=True) if isinstance(value, float | tuple) else value
+                for name, value in vars(alone).items()
+            }
+
+
+# ---------------------------------------------------------------- the cliff
+
+
+def ladder(*intervals: tuple[float, float]) -> list[Estimate]:
+    return [Estimate((a + b) / 2, 0.01, Interval(a, b), 0.5, 300, 15, 30, "bootstrap-t") for a, b in intervals]
+
+
+@pytest.mark.parametrize(
+    ("intervals", "last_safe", "first_harmful"),
+    [
+        ([(-0.01, 0.01), (-0.015, 0.01), (-0.06, -0.01), (-0.3, -0.2)], "q6", "q4"),
+        ([(-0.01, 0.01), (-0.05, 0.01), (-0.015, 0.01), (-0.3, -0.2)], "q8", "q2"),  # nothing is jumped over
+        ([(-0.04, 0.01), (-0.01, 0.01), (-0.01, 0.01), (-0.02, 0.2)], None, None),
+        ([(-0.01, -0.002)] * 4, "q2", "q8"),  # a loss that is certain and does not matter
+        ([(math.nan, math.nan)] * 4, None, None),
+    ],
+)
+def test_the_cliff_is_bracketed(
+    intervals: list[tuple[float, float]], last_safe: str | None, first_harmful: str | None
+) -> None:
+    found = cliff(["q8", "q6", "q4", "q2"], ladder(*intervals), margin=0.02)
+    assert (found.last_safe, found.first_harmful) == (last_safe, first_harmful)
+
+
+def test_the_cliff_names_a_level_wrongly_no_more_often_than_stated() -> None:
+    # Truth: q8 and q6 lose nothing, q4 loses exactly the margin, q2 twice that; normal errors, 95 % intervals.
+    source = np.random.default_rng(5)
+    truth, error, margin = np.array([0, 0, -0.02, -0.04]), 0.008, 0.02
+    unsafe = harmless = 0
+    for _ in range(4000):
+        values = truth + error * source.standard_normal(4)
+        found = cliff(
+            ["q8", "q6", "q4", "q2"], ladder(*((v - 1.96 * error, v + 1.96 * error) for v in values)), margin=margin
+        )
+        unsafe += found.last_safe in ("q4", "q2")
+        harmless += found.first_harmful in ("q8", "q6")
+    assert unsafe / 4000 < 0.035
+    assert harmless / 4000 < 0.035
+
+
+# ---------------------------------------------------------------- calibration and divergence
+
+
+def test_a_calibrated_model_has_hardly_an_error_and_a_plain_estimate_has_one() -> None:
+    source = np.random.default_rng(9)
+    debiased, plain = [], []
+    for _ in range(200):
+        sure = source.uniform(0.3, 1, 300)
+        right = (source.random(300) < sure).astype(float)
+        debiased.append(calibration_error(sure, right) ** 2)
+        bins = np.array_split(np.argsort(sure), 15)
+        plain.append(np.mean([(sure[items].mean() - right[items].mean()) ** 2 for items in bins]))
+    assert np.mean(plain) > 0.009  # 0.65 x 0.35 / 20
+    assert np.mean(debiased) < 0.003  # cut at 0, so not exactly 0
+
+
+def test_overconfidence_is_measured() -> None:
+    source = np.random.default_rng(9)
+    right = (source.random(20_000) < 0.6).astype(float)
+    assert calibration_error(np.full(20_000, 0.9), right) == pytest.approx(0.3, abs=0.02)
+    assert math.isnan(calibration_error([0.5] * 20, [1] * 20))
+
+
+def test_divergence_is_that_of_scipy() -> None:
+    source = np.random.default_rng(2)
+    p, q = source.normal(size=5), source.normal(size=5)
+    theirs = scipy_stats.entropy(np.exp(p) / np.exp(p).sum(), np.exp(q) / np.exp(q).sum())
+    assert choice_divergence(p, q) == pytest.approx(float(theirs), rel=1e-10)
+    assert choice_divergence(p, p - 7) == pytest.approx(0, abs=1e-12)
+    assert math.isnan(choice_divergence([0.0, math.nan], [0.0, 1.0]))
+
+
+def test_a_change_of_calibration_has_an_interval_that_holds_it() -> None:
+    # The level is 0.1 surer than it should be everywhere; the baseline is calibrated.
+    source = np.random.default_rng(12)
+    held = 0
+    for _ in range(100):
+        template = np.repeat(np.arange(30), 20)
+        sure = source.uniform(0.3, 0.85, 600)
+        right = (source.random(600) < sure).astype(float)
+        errors, (change,) = calibration_errors(
+            np.column_stack([sure, sure + 0.1]),
+            np.column_stack([right, right]),
+            Design.of(template, template // 10),
+            n_bins=5,
+        )
+        held += errors[1].interval.low < 0.1 < errors[1].interval.high
+        assert change.value == pytest.approx(errors[1].value - errors[0].value)
+    assert held >= 88
+
+
+def test_one_template_has_no_calibration_interval() -> None:
+    (error,), changes = calibration_errors(
+        np.full((40, 1), 0.5), np.ones((40, 1)), Design.of(np.zeros(40), np.zeros(40))
+    )
+    assert math.isnan(error.interval.low)
+    assert changes == []
+
+
+# ---------------------------------------------------------------- ranks
+
+
+def test_ranks_are_certain_where_intervals_are_apart() -> None:
+    intervals = [Interval(-0.4, -0.3), Interval(-0.1, 0.0), Interval(-0.05, 0.02), Interval(math.nan, math.nan)]
+    assert rank_intervals(intervals) == [(1, 2), (2, 4), (2, 4), (1, 4)]
+
+
+def test_rank_intervals_hold_the_true_ranks_together() -> None:
+    source = np.random.default_rng(6)
+    truth = np.array([-0.3, -0.2, -0.18, -0.05, 0.0])
+    z = float(scipy_stats.norm.ppf((1 + joint_confidence(0.95, 5)) / 2))
+    held = 0
+    for _ in range(1000):
+        values = truth + 0.04 * source.standard_normal(5)
+        ranks = rank_intervals([Interval(v - z * 0.04, v + z * 0.04) for v in values])
+        held += all(best <= rank <= worst for rank, (best, worst) in zip(range(1, 6), ranks, strict=True))
+    assert held >= 940

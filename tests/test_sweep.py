@@ -29,6 +29,7 @@ from qbench.sweep import find_tasks, sweep
 
 LEAF = "qbench_numerical_arithmetic"
 LEVELS = ["fp16", "q8", "q2"]
+LIMIT = 5  # items of each task: the random model always writes on to the token limit
 
 # A task of somebody's own: another format, another data set, no qbench in it.
 FOREIGN_TASK = """
@@ -59,8 +60,8 @@ def own_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_sweep(model: Path, run: Path, **options: object) -> Sweep:
-    arguments = {"levels": LEVELS, "tasks": [LEAF], "items": 1, "batch_size": 4, "progress": False, **options}
-    return sweep(str(model), run=run, **arguments)  # type: ignore[arg-type]
+    arguments = {"levels": LEVELS, "tasks": [LEAF], "items": 1, "limit": LIMIT, "batch_size": 4, **options}
+    return sweep(str(model), run=run, progress=False, **arguments)  # type: ignore[arg-type]
 
 
 def sample_files(run: Path) -> dict[str, bytes]:
@@ -126,9 +127,8 @@ def test_a_killed_sweep_continues_to_the_same_end(
 ) -> None:
     """Killed with SIGKILL after one, then after three finished cells. benchmarks/resume.py does it at ten random moments."""
     run = tmp_path / "killed"
-    options = dict(
-        run=run, tasks=[LEAF, "colours"], include_path=[own_tasks], levels=LEVELS, items=1, batch_size=4, progress=False
-    )
+    options = dict(run=run, tasks=[LEAF, "colours"], include_path=[own_tasks], levels=LEVELS)
+    options |= dict(items=1, limit=LIMIT, batch_size=4, progress=False)
     script = (
         f"from pathlib import PosixPath\nfrom qbench.sweep import sweep\nsweep({str(random_llama)!r}, **{options!r})"
     )
@@ -162,6 +162,7 @@ def test_lm_eval_gives_the_same_scores(finished: Sweep, random_llama: Path) -> N
         model=QBenchLM(str(random_llama), level="q2", batch_size=4),
         tasks=[LEAF],
         task_manager=manager,
+        limit=LIMIT,
         bootstrap_iters=0,
     )
     theirs = {sample["doc"]["id"]: (sample["score"], sample["resps"][0][0]) for sample in results["samples"][LEAF]}
@@ -204,7 +205,7 @@ def test_nan_logits_end_a_plain_lm_eval_run_with_a_sentence(random_llama: Path, 
     broken = damaged_copy(random_llama, tmp_path / "broken", "model.norm.weight")
     manager = TaskManager(include_path=str(tasks_dir()), include_defaults=False, metadata={"qb_items": 1})
     with pytest.raises(ModelError, match="prompts gave logits that are not numbers"):
-        simple_evaluate(model=QBenchLM(str(broken)), tasks=[LEAF], task_manager=manager, bootstrap_iters=0)
+        simple_evaluate(model=QBenchLM(str(broken)), tasks=[LEAF], task_manager=manager, limit=LIMIT, bootstrap_iters=0)
 
 
 def test_a_prompt_that_does_not_fit_is_not_applicable_and_never_cut(

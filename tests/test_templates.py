@@ -79,15 +79,33 @@ def test_conditions_hold() -> None:
         assert int(item.target) % 2 == 0
 
 
-def test_twins_share_their_draw_and_point_at_each_other() -> None:
-    entry = {**SUM, "twins": {"clean": {}, "shouted": {"question": "WHAT IS {{ a }} + {{ b }}?"}}}
-    items = items_of(entry, count=6)
+def test_twins_share_their_draw_and_point_at_the_first() -> None:
+    louder = {"loud": {"question": "WHAT IS {{ a }} + {{ b }}?"}, "louder": {"question": "WHAT IS {{ a }} + {{ b }}?!"}}
+    items = items_of({**SUM, "twins": {"clean": {}, **louder}}, count=6)
     assert len(items) == 6
-    for clean, shouted in zip(items[::2], items[1::2], strict=True):
-        assert (clean.variant, shouted.variant) == ("clean", "shouted")
-        assert (clean.twin, shouted.twin) == (shouted.id, clean.id)
-        assert clean.question.upper() == shouted.question
-        assert clean.target == shouted.target
+    for clean, loud, louder_still in zip(items[::3], items[1::3], items[2::3], strict=True):
+        assert [item.variant for item in (clean, loud, louder_still)] == ["clean", "loud", "louder"]
+        assert {item.twin for item in (clean, loud, louder_still)} == {clean.id}
+        assert clean.question.upper() == loud.question
+        assert len({item.target for item in (clean, loud, louder_still)}) == 1
+
+
+def test_one_twin_asks_the_documents_question() -> None:
+    document = {"values": {"a": 2, "b": 40}, "variant": "shouted"}
+    entry = {**SUM, "twins": {"clean": {}, "shouted": {"question": "ADD {{ a }} AND {{ b }}."}}, "document": document}
+    assert [item.source for item in items_of(entry)[:4]] == ["generated", "document", "generated", "generated"]
+
+
+def test_the_knob_measures_the_item() -> None:
+    for item in items_of({**SUM, "knob": "a + b"}):
+        assert item.knob == float(item.target)
+
+
+def test_a_declining_choice_is_known() -> None:
+    entry = {**SUM, "distractors": ["There is no sum", "7777777"], "declines": "There is no sum"}
+    for item in items_of(entry):
+        assert item.choices[item.declining_index] == "There is no sum"
+    assert all(item.declining_index == -1 for item in items_of({**SUM, "distractors": ["7777777"]}))
 
 
 def test_the_documents_question_comes_first_and_only_in_the_test_split() -> None:
@@ -142,7 +160,10 @@ def test_a_rubric_renders_its_checks_and_its_reference() -> None:
         ({"target": "5"}, "give exactly one of answer, target and rubric"),
         ({"generate": "os.system"}, r"qbench\.generators has no 'os\.system'"),
         ({"distractors": ["{{ a + b }}", "1"]}, "are not all different"),
-        ({"twins": {"only": {}}}, "twins come in pairs"),
+        ({"twins": {"only": {}}}, "twins are two or more; it names only 'only'"),
+        ({"variables": {True: 1}}, "YAML reads the name of a variable as True"),
+        ({"scored_as": {"type": "number"}}, "names no tolerance; every number needs one"),
+        ({"knob": "c"}, "Template sum, item .*no variable 'c'"),
         ({"question": "{{ ''.__class__.__mro__ }}"}, "unsafe|undefined"),
     ],
 )

@@ -7,8 +7,18 @@ import numpy as np
 
 N_PARTS = (3, 4, 5, 6, 7)
 N_PROGRAMS = (3, 4, 5, 6, 8)
-N_STAGES = (2, 3, 4, 5, 6)
+N_STAGES = (3, 4, 5, 6, 8)
 N_HUBS = (2, 3, 4, 5, 6)
+N_PLACES = (2, 3, 3, 4, 4)  # machines between which parts are swapped
+N_KINDS = (3, 3, 4, 4, 5)
+N_SWAPS = (1, 2, 3, 4, 6)
+N_LINES = (4, 5, 6, 8, 10)  # of a ledger
+SIZES = (20, 100, 100, 1000, 10000)  # of the numbers in it
+N_ROWS = (2, 2, 3, 3, 4)
+N_COLUMNS = (2, 3, 3, 4, 4)
+N_SERVICES = (3, 4, 6, 8, 10)
+N_NEEDED = (3, 3, 4, 5, 6)  # steps that the goal needs
+N_SIDE = (0, 2, 3, 4, 5)
 
 
 def shared_part(
@@ -16,8 +26,8 @@ def shared_part(
 ) -> dict[str, Any]:
     """Programs that freeze or work and the parts they use: one part is in all that freeze and in none that work."""
     n_programs, n_parts = N_PROGRAMS[difficulty - 1], N_PARTS[difficulty - 1]
-    used = [parts[position] for position in rng.permutation(len(parts))[:n_parts]]
-    names = [programs[position] for position in rng.permutation(len(programs))[:n_programs]]
+    used = _some(rng, parts, n_parts)
+    names = _some(rng, programs, n_programs)
     n_each = 2 if difficulty < 4 else 3
     while True:
         fault = used[int(rng.integers(n_parts))]
@@ -48,8 +58,8 @@ def outage(rng: np.random.Generator, difficulty: int, *, hubs: Sequence[str], de
     device alone takes only one away. Something stays online, so that it is not the router.
     """
     n_hubs = N_HUBS[difficulty - 1]
-    names = [hubs[position] for position in rng.permutation(len(hubs))[:n_hubs]]
-    things = [devices[position] for position in rng.permutation(len(devices))[: 2 * n_hubs]]
+    names = _some(rng, hubs, n_hubs)
+    things = _some(rng, devices, 2 * n_hubs)
     while True:
         parents = [["router", *names[:position]][int(rng.integers(position + 1))] for position in range(n_hubs)]
         tree = [
@@ -90,8 +100,171 @@ def bottleneck(rng: np.random.Generator, difficulty: int, *, stages: Sequence[st
             return {"chain": chain, "fault": least["name"], "others": [name for name in names if name != least["name"]]}
 
 
+def swapped_parts(
+    rng: np.random.Generator, difficulty: int, *, places: Sequence[str], kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Equal machines, of which one fails; parts are swapped between them, and the failure moves with one kind of part.
+
+    Difficulty adds machines, kinds of parts and swaps. Every kind but the faulty one would have put the failure elsewhere at least once.
+    """
+    n_places, n_kinds, n_swaps = N_PLACES[difficulty - 1], N_KINDS[difficulty - 1], N_SWAPS[difficulty - 1]
+    used = _some(rng, kinds, n_kinds)
+    names = sorted(_some(rng, places, n_places), key=list(places).index)
+    while True:
+        fault = used[int(rng.integers(n_kinds))]
+        first = int(rng.integers(n_places))
+        # Where the part of each kind is that stood in the failing machine at first.
+        at = dict.fromkeys(used, first)
+        possible = set(used)
+        swaps = []
+        for _ in range(n_swaps):
+            kind = used[int(rng.integers(n_kinds))]
+            one, other = (int(place) for place in rng.permutation(n_places)[:2])
+            at[kind] = {one: other, other: one}.get(at[kind], at[kind])
+            possible &= {name for name in used if at[name] == at[fault]}
+            swaps.append({"kind": kind, "between": [names[one], names[other]], "fails": names[at[fault]]})
+        if possible == {fault}:
+            others = [kind for kind in used if kind != fault]
+            return {
+                "places": names,
+                "kinds": used,
+                "first": names[first],
+                "swaps": swaps,
+                "fault": fault,
+                "others": others,
+            }
+
+
+def wrong_balance(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
+    """A ledger whose balances were carried on by hand: which line first has a balance that does not follow from the one before?
+
+    Every later line is consistent with the wrong balance. Difficulty adds lines and digits.
+    """
+    n_lines, size = N_LINES[difficulty - 1], SIZES[difficulty - 1]
+    opening = int(rng.integers(5 * size, 10 * size))
+    wrong = 2 + int(rng.integers(n_lines - 1))
+    balance, right, lines = opening, 0, []
+    for number in range(1, n_lines + 1):
+        amount = int(rng.integers(1, size))
+        if balance > 2 * size and rng.integers(2):
+            amount = -amount
+        balance += amount
+        if number == wrong:
+            right = balance
+            balance += (1, -1)[int(rng.integers(2))] * 10 ** int(rng.integers(len(str(size)) - 1))
+        lines.append({"number": number, "amount": amount, "balance": balance})
+    return {"opening": opening, "lines": lines, "wrong": wrong, "right": right}
+
+
+def wrong_cell(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
+    """A table with right totals of rows and columns in which one cell was mistyped: which number belongs there?"""
+    n_rows, n_columns, size = N_ROWS[difficulty - 1], N_COLUMNS[difficulty - 1], SIZES[difficulty - 1]
+    table = [[int(rng.integers(size // 10, size)) for _ in range(n_columns)] for _ in range(n_rows)]
+    rows = [sum(row) for row in table]
+    columns = [sum(row[column] for row in table) for column in range(n_columns)]
+    row, column = int(rng.integers(n_rows)), int(rng.integers(n_columns))
+    right = table[row][column]
+    while True:
+        digits = list(str(right))
+        place = int(rng.integers(len(digits)))
+        digits[place] = str(int(rng.integers(10)))
+        typed = int("".join(digits))
+        if typed != right and digits[0] != "0":
+            break
+    table[row][column] = typed
+    names = "ABCDEFGH"[:n_columns]
+    return {
+        "names": list(names),
+        "table": table,
+        "row_totals": rows,
+        "column_totals": columns,
+        "cell": f"{names[column]}{row + 1}",
+        "typed": typed,
+        "right": right,
+        "row_sum": rows[row] + typed - right,
+        "row_total": rows[row],
+        "row": row + 1,
+    }
+
+
+def root_cause(rng: np.random.Generator, difficulty: int, *, services: Sequence[str]) -> dict[str, Any]:
+    """Services that need one another, of which some fail: the cause is the one that fails although all it needs works.
+
+    A service fails if something that it needs fails. Difficulty adds services; two of them need nothing, and one unrelated
+    service at least works.
+    """
+    n_services = N_SERVICES[difficulty - 1]
+    names = _some(rng, services, n_services)
+    while True:
+        needs: dict[str, list[str]] = {}
+        for position, name in enumerate(names):
+            count = 0 if position < 2 else 1 + int(rng.integers(min(2, position)))
+            needs[name] = [names[other] for other in sorted(rng.permutation(position)[:count])]
+        fault = names[int(rng.integers(n_services - 1))]
+        failing = {fault}
+        for name in names:  # what is needed stands before what needs it
+            if failing & set(needs[name]):
+                failing.add(name)
+        if 2 <= len(failing) < n_services:
+            break
+    order = [names[position] for position in rng.permutation(n_services)]
+    return {
+        "needs": [{"name": name, "needs": needs[name]} for name in order],
+        "failing": [name for name in order if name in failing],
+        "working": [name for name in order if name not in failing],
+        "fault": fault,
+        "others": [name for name in order if name != fault][:4],
+    }
+
+
+def missing_step(
+    rng: np.random.Generator, difficulty: int, *, steps: Sequence[str], goals: Sequence[str]
+) -> dict[str, Any]:
+    """Rules of what has to be done before what, and a report of what was done: which step that the goal needs was left out?
+
+    Every needed step leads to the goal, at last; nothing leads from a side step to it, so that the side steps left out did no harm.
+    Difficulty adds needed steps and side steps.
+    """
+    n_needed, n_side = N_NEEDED[difficulty - 1], N_SIDE[difficulty - 1]
+    chosen = _some(rng, steps, n_needed + n_side)
+    needed, side = chosen[:n_needed], chosen[n_needed:]
+    goal = goals[int(rng.integers(len(goals)))]
+    later = [*needed, goal]
+    rules = [(step, later[int(rng.integers(at + 1, min(at + 3, n_needed) + 1))]) for at, step in enumerate(needed)]
+    rules += [(needed[int(rng.integers(n_needed))], step) for step in side]
+    missing = needed[int(rng.integers(n_needed))]
+    harmless = side[: (n_side + 1) // 2]
+    remaining, order = list(chosen), []
+    while remaining:
+        ready = [
+            step for step in remaining if not any(after == step and before in remaining for before, after in rules)
+        ]
+        order.append(ready[int(rng.integers(len(ready)))])
+        remaining.remove(order[-1])
+    done = [step for step in order if step != missing and step not in harmless]
+    return {
+        "goal": goal,
+        "rules": [
+            {"before": rules[position][0], "after": rules[position][1]} for position in rng.permutation(len(rules))
+        ],
+        "done": done,
+        "missing": missing,
+        "not_done": [step for step in order if step not in done],
+        "others": [*harmless, *done][:3],
+    }
+
+
+def _some(rng: np.random.Generator, options: Sequence[Any], count: int) -> list[Any]:
+    return [options[position] for position in rng.permutation(len(options))[:count]]
+
+
 GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {
     "bottleneck": bottleneck,
+    "missing_step": missing_step,
     "outage": outage,
+    "root_cause": root_cause,
     "shared_part": shared_part,
+    "swapped_parts": swapped_parts,
+    "wrong_balance": wrong_balance,
+    "wrong_cell": wrong_cell,
 }

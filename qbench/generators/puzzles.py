@@ -50,7 +50,7 @@ def syllogism(rng: np.random.Generator, difficulty: int, *, classes: Sequence[st
     order = rng.permutation(n_premises) if difficulty > 2 else range(n_premises)
     text = " ".join(_say(premises[int(position)], names) + "." for position in order)
     said = _say(conclusion, names)
-    return {"premises": text, "conclusion": said[0].lower() + said[1:], "valid": wanted}
+    return {"premises": text, "conclusion": said[0].lower() + said[1:], "valid": wanted, "n_premises": n_premises}
 
 
 def satisfiable(statements: Sequence[Statement], n_classes: int) -> bool:
@@ -117,6 +117,7 @@ def conditionals(rng: np.random.Generator, difficulty: int, *, facts: str) -> di
         "observation": observation[0].upper() + observation[1:] + ".",
         "conclusion": chosen[asked][polarity],
         "valid": wanted,
+        "n_rules": n_rules,
     }
 
 

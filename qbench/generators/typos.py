@@ -1,10 +1,13 @@
-"""Text with mistakes that a reader sees through: typing errors, and words swapped for others that sound alike.
+"""Text with mistakes that a careful reader sees through: typing errors, scanning errors, words swapped for others that sound alike.
 
-Both return the clean text beside the perturbed one, so that twins share everything but the mistakes.
+Both generators return the clean text beside three strengths of the same mistakes, nested: what is wrong in the light text is wrong in
+the medium one as well, and what is wrong there is wrong in the heavy one. Twins that show them share everything but the mistakes, and
+the strength is not the difficulty: what is asked is equally hard in all four.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,87 +15,242 @@ import numpy as np
 from qbench.errors import TemplateError
 from qbench.facts import table
 
+PERCENT_CHANGED = {"light": 20, "medium": 50, "heavy": 90}  # of what may change
+MIN_LETTERS = 4  # a shorter word has too few letters left to be recognized by
+MIN_LETTERS_TWICE = 8  # a word so long bears a second mistake in the heavy text
+
 KEYBOARD_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-MIN_LETTERS = 4  # a shorter word has too few letters left to be recognised by
-SHARE_OF_WORDS = (0.15, 0.3, 0.45, 0.6, 0.8)  # of the words that may change, by difficulty
-EDITS_PER_WORD = (1, 1, 1, 2, 2)  # by difficulty
+LOOKALIKES = {"a": "4@", "e": "3", "i": "1!", "o": "0", "s": "5$", "t": "7+", "b": "8", "g": "9"}
+SCANNED = (
+    *(("rn", "m"), ("m", "rn"), ("cl", "d"), ("d", "cl"), ("li", "h"), ("vv", "w"), ("w", "vv"), ("ri", "n")),
+    *(("e", "c"), ("l", "1"), ("i", "l"), ("o", "0"), ("h", "b"), ("u", "ii"), ("t", "f"), ("nn", "im")),
+)
+"""What scanned print is misread as (letters, what the machine saw)."""
+
+NUMBER_WORDS = frozenset(
+    str.split(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
+        "twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen half quarter once twice first second third "
+        "fourth fifth sixth seventh eighth ninth tenth"
+    )
+)
+MEANS_SOMETHING_ELSE = frozenset(
+    str.split(
+        "last least lest left lift most must more mere never ever even over every from form fewer fever first fist then than there three "
+        "hour our four for fore after alter before below above about abut none nine note north south fourth forth later latter long "
+        "lone loner longer mode mote lose loose loss house horse hose bigger digger smaller taller teller shorter sorter older holder "
+        "colder earlier early only onto into upon without within with width when where here what that hat this his both moth booth same "
+        "sane some soma dose done days bays week weak month mouth year yea ear minute minutes meter miter met pound pond foot food"
+    )
+)
+"""Words that no mistake may produce: each is one slip away from a word that carries an answer."""
+
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+GAP = re.compile(r"(?<=[^\W\d_]{2}) (?=[^\W\d_]{2})")
 
 
-def typos(rng: np.random.Generator, difficulty: int, *, text: str, keep: Sequence[str] = ()) -> dict[str, Any]:
-    """Misspell some words of ``text``: more of them, and more heavily, with difficulty.
+@dataclass(frozen=True)
+class Mistake:
+    """A place in the text, what stands there when it is wrong, and what stands there in the heavy text."""
 
-    The edits are those of a hasty typist (Damerau, 1964): two letters swapped, one dropped, one doubled, one neighbouring key. The
-    first letter, numbers, short words and the words in ``keep`` stay.
+    start: int
+    end: int
+    wrong: str
+    worse: str
+
+
+def typos(
+    rng: np.random.Generator,
+    difficulty: int,
+    *,
+    text: str,
+    keep: Sequence[str] = (),
+    kinds: Sequence[str] = ("swap", "drop", "double", "neighbor"),
+) -> dict[str, Any]:
+    """Return ``text`` clean, light, medium and heavy, with mistakes of the given kinds. ``difficulty`` plays no part.
+
+    Kinds: the edits of a hasty typist (Damerau, 1964), which are ``swap``, ``drop``, ``double`` and ``neighbor`` (the key beside it);
+    ``join`` and ``drift`` (a space is missing, or comes a letter too late); ``case``; ``lookalike`` (4pp1e); ``scan`` (what a scanner
+    reads: rn for m). Words of fewer than four letters, numbers in digits and in words, and the words of ``keep`` stay; a kept word and
+    a number also keep the spaces around them.
 
     Raises:
-        TemplateError: no word of the text may change.
+        TemplateError: there is no such kind, or fewer than three places of the text may change.
     """
-    found = [word for word in re.finditer(r"[^\W\d_]+", text) if len(word[0]) >= MIN_LETTERS and word[0] not in keep]
-    chosen = _some(rng, found, SHARE_OF_WORDS[difficulty - 1], text)
-    misspelt = {}
-    for word in chosen:
-        wrong = word[0]
-        while wrong == word[0]:  # two letters swapped may be the same one, and a second edit can undo the first
-            for _ in range(min(EDITS_PER_WORD[difficulty - 1], len(wrong) // 3)):
-                wrong = _edit(rng, wrong)
-        misspelt[word.start()] = wrong
-    return {"clean": text, "perturbed": _replaced(text, chosen, misspelt)}
+    unknown = [kind for kind in kinds if kind not in {*WORD_MISTAKES, *GAP_MISTAKES}]
+    if unknown:
+        raise TemplateError(f"there is no kind of mistake {unknown[0]!r}.")
+    kept = {word.casefold() for entry in keep for word in WORD.findall(str(entry))} | NUMBER_WORDS
+    words = [word for word in WORD.finditer(text) if _alone(text, word)]
+    taken = {word[0].casefold() for word in words} | MEANS_SOMETHING_ELSE
+    mistakes = []
+    for word in words:
+        if len(word[0]) >= MIN_LETTERS and word[0].casefold() not in kept:
+            mistakes += _misspelt(rng, word, [kind for kind in kinds if kind in WORD_MISTAKES], taken)
+    ends = {word.end(): word for word in words if word[0].casefold() not in kept}
+    starts = {word.start(): word for word in words if word[0].casefold() not in kept}
+    spacings = [kind for kind in kinds if kind in GAP_MISTAKES]
+    if spacings:
+        for gap in GAP.finditer(text):
+            if gap.start() in ends and gap.end() in starts:
+                wrong, end = GAP_MISTAKES[_one_of(rng, spacings)](starts[gap.end()])
+                mistakes.append(Mistake(gap.start(), end, wrong, wrong))
+    shuffled = [mistakes[position] for position in rng.permutation(len(mistakes))]
+    return _strengths(text, _apart(shuffled))
 
 
-def homophones(rng: np.random.Generator, difficulty: int, *, text: str) -> dict[str, Any]:
-    """Swap words of ``text`` for words that sound like them (tasks/facts/homophones.csv): about half at difficulty 1, all at 5.
+def homophones(rng: np.random.Generator, difficulty: int, *, text: str, keep: Sequence[str] = ()) -> dict[str, Any]:
+    """Return ``text`` clean, light, medium and heavy, with words swapped for words that sound like them. ``difficulty`` plays no part.
+
+    The pairs are those of tasks/facts/homophones.csv. Words that sound the same come first; those that only sound nearly the same
+    (column ``near``) are added last, at the heavy end. The words of ``keep`` stay.
 
     Raises:
-        TemplateError: no word of the text is in the table.
+        TemplateError: fewer than three words of the text are in the table.
     """
-    sounds_like = {row["word"]: row["sounds_like"] for row in table("homophones")}
-    found = [word for word in re.finditer(r"[^\W\d_]+(?:'[^\W\d_]+)?", text) if word[0].lower() in sounds_like]
-    chosen = _some(rng, found, 0.4 + 0.12 * difficulty, text)
-    swapped = {word.start(): _cased_like(word[0], sounds_like[word[0].lower()]) for word in chosen}
-    return {"clean": text, "perturbed": _replaced(text, chosen, swapped)}
+    kept = {word.casefold() for entry in keep for word in WORD.findall(str(entry))}
+    sounds = {row["word"]: row for row in table("homophones") if row["word"] not in kept}
+    found = [(word, sounds[word[0].lower()]) for word in WORD.finditer(text) if word[0].lower() in sounds]
+    shuffled = [found[position] for position in rng.permutation(len(found))]
+    ordered = [pair for pair in shuffled if not pair[1]["near"]] + [pair for pair in shuffled if pair[1]["near"]]
+    swapped = [(word, _cased_like(word[0], row["sounds_like"])) for word, row in ordered]
+    return _strengths(text, [Mistake(word.start(), word.end(), wrong, wrong) for word, wrong in swapped])
 
 
-def _some(rng: np.random.Generator, found: Sequence[re.Match[str]], share: float, text: str) -> list[re.Match[str]]:
-    """Choose a share of the words, at least one, in the order in which they stand."""
-    if not found:
-        raise TemplateError(
-            f"no word of {text[:60]!r} may change; give the text words that the generator knows how to change."
-        )
-    count = max(1, round(share * len(found)))
-    return [found[int(position)] for position in sorted(rng.permutation(len(found))[:count])]
+def _apart(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """Those of the mistakes that touch no earlier one of the list."""
+    apart: list[Mistake] = []
+    for mistake in mistakes:
+        if all(mistake.end <= other.start or other.end <= mistake.start for other in apart):
+            apart.append(mistake)
+    return apart
 
 
-def _edit(rng: np.random.Generator, word: str) -> str:
+def _strengths(text: str, mistakes: Sequence[Mistake]) -> dict[str, Any]:
+    """The text with the first mistakes of the list, with more of them, and with nearly all."""
+    if len(mistakes) < len(PERCENT_CHANGED):
+        raise TemplateError(f"fewer than three places of {text[:60]!r} may change; give it more words that may.")
+    texts, count = {"clean": text}, 0
+    for position, (strength, percent) in enumerate(PERCENT_CHANGED.items()):
+        room = len(mistakes) - (len(PERCENT_CHANGED) - 1 - position)  # every strength adds at least one mistake
+        count = min(room, max(count + 1, (percent * len(mistakes) + 50) // 100))
+        chosen = {mistake.start: mistake for mistake in mistakes[:count]}
+        texts[strength] = _replaced(text, chosen, worse=strength == "heavy")
+    return texts
+
+
+def _replaced(text: str, mistakes: Mapping[int, Mistake], *, worse: bool) -> str:
+    parts, end = [], 0
+    for start in sorted(mistakes):
+        mistake = mistakes[start]
+        parts += [text[end:start], mistake.worse if worse else mistake.wrong]
+        end = mistake.end
+    return "".join([*parts, text[end:]])
+
+
+def _alone(text: str, word: re.Match[str]) -> bool:
+    """Whether the letters are a word of their own, and no part of a code, a unit behind a number, or an address."""
+    around = text[max(word.start() - 1, 0) : word.start()] + text[word.end() : word.end() + 1]
+    return not re.search(r"[\d_$#@/-]", around)
+
+
+def _misspelt(
+    rng: np.random.Generator, word: re.Match[str], kinds: Sequence[str], taken: Iterable[str]
+) -> list[Mistake]:
+    """One mistake in this word, or none where every attempt gives another word of the text."""
+    for _ in range(8 if kinds else 0):
+        wrong = WORD_MISTAKES[_one_of(rng, kinds)](rng, word[0])
+        if wrong == word[0] or (wrong.casefold() in taken and wrong.casefold() != word[0].casefold()):
+            continue
+        worse = WORD_MISTAKES[_one_of(rng, kinds)](rng, wrong) if len(word[0]) >= MIN_LETTERS_TWICE else wrong
+        undone = worse.casefold() in taken or worse == word[0]
+        return [Mistake(word.start(), word.end(), wrong, wrong if undone else worse)]
+    return []
+
+
+def _one_of(rng: np.random.Generator, options: Sequence[str]) -> str:
+    return options[int(rng.integers(len(options)))]
+
+
+# ---------------------------------------------------------------- mistakes in a word
+
+
+def _swap(rng: np.random.Generator, word: str) -> str:
+    at = 1 + int(rng.integers(len(word) - 2))
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+def _drop(rng: np.random.Generator, word: str) -> str:
     at = 1 + int(rng.integers(len(word) - 1))
-    match int(rng.integers(4)):
-        case 0 if at + 1 < len(word):
-            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        case 1:
-            return word[:at] + word[at + 1 :]
-        case 2:
-            return word[:at] + word[at] + word[at:]
-        case _:
-            return word[:at] + _neighbour(rng, word[at]) + word[at + 1 :]
+    return word[:at] + word[at + 1 :]
 
 
-def _neighbour(rng: np.random.Generator, letter: str) -> str:
-    """A key beside this one; a letter that no key row has stays itself."""
-    row = next((row for row in KEYBOARD_ROWS if letter in row), letter)
-    at = row.index(letter)
-    beside = row[max(at - 1, 0) : at] + row[at + 1 : at + 2]
-    return beside[int(rng.integers(len(beside)))] if beside else letter
+def _double(rng: np.random.Generator, word: str) -> str:
+    at = 1 + int(rng.integers(len(word) - 1))
+    return word[:at] + word[at] + word[at:]
+
+
+def _neighbor(rng: np.random.Generator, word: str) -> str:
+    """One letter becomes the key beside it; a letter that no key row has stays itself."""
+    at = 1 + int(rng.integers(len(word) - 1))
+    row = next((row for row in KEYBOARD_ROWS if word[at] in row), word[at])
+    place = row.index(word[at])
+    beside = row[max(place - 1, 0) : place] + row[place + 1 : place + 2]
+    return word[:at] + (_one_of(rng, beside) if beside else word[at]) + word[at + 1 :]
+
+
+def _case(rng: np.random.Generator, word: str) -> str:
+    """Some letters behind the first in the other case: tHe CaPItal."""
+    flips = rng.integers(2, size=len(word))
+    return "".join(letter.swapcase() if flip else letter for letter, flip in zip(word, flips, strict=True))
+
+
+def _lookalike(rng: np.random.Generator, word: str) -> str:
+    places = [at for at, letter in enumerate(word) if letter.lower() in LOOKALIKES]
+    if not places:
+        return word
+    chosen = {places[position] for position in rng.permutation(len(places))[: (len(places) + 1) // 2]}
+    return "".join(
+        _one_of(rng, LOOKALIKES[letter.lower()]) if at in chosen else letter for at, letter in enumerate(word)
+    )
+
+
+def _scan(rng: np.random.Generator, word: str) -> str:
+    options = [(at, read, seen) for read, seen in SCANNED for at in range(1, len(word)) if word.startswith(read, at)]
+    if not options:
+        return word
+    at, read, seen = options[int(rng.integers(len(options)))]
+    return word[:at] + seen + word[at + len(read) :]
+
+
+WORD_MISTAKES: dict[str, Callable[[np.random.Generator, str], str]] = {
+    "swap": _swap,
+    "drop": _drop,
+    "double": _double,
+    "neighbor": _neighbor,
+    "case": _case,
+    "lookalike": _lookalike,
+    "scan": _scan,
+}
+
+# ---------------------------------------------------------------- mistakes between two words
+
+
+def _join(following: re.Match[str]) -> tuple[str, int]:
+    return "", following.start()
+
+
+def _drift(following: re.Match[str]) -> tuple[str, int]:
+    """The space comes one letter too late: the capital becomes thec apital."""
+    return following[0][0] + " ", following.start() + 1
+
+
+GAP_MISTAKES: dict[str, Callable[[re.Match[str]], tuple[str, int]]] = {"join": _join, "drift": _drift}
+"""From the word behind a gap to what stands instead of the gap, and where the text goes on."""
 
 
 def _cased_like(model: str, word: str) -> str:
-    return word.capitalize() if model[0].isupper() else word
-
-
-def _replaced(text: str, words: Sequence[re.Match[str]], replacements: dict[int, str]) -> str:
-    parts, end = [], 0
-    for word in words:
-        parts += [text[end : word.start()], replacements[word.start()]]
-        end = word.end()
-    return "".join([*parts, text[end:]])
+    return word[0].upper() + word[1:] if model[0].isupper() else word
 
 
 GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {"typos": typos, "homophones": homophones}

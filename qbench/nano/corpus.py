@@ -12,13 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import yaml
 from tqdm import tqdm
 
-from qbench.bank import Leaf, leaves, tasks_dir
+from qbench.bank import Leaf, leaves, task_fields, tasks_dir
 from qbench.facts import table
 
 # Hard items teach a model of this size little but their look, so it sees fewer of them.
@@ -27,7 +25,15 @@ ITEMS_PER_TEMPLATE = 1000
 LONG_ITEMS_PER_TEMPLATE = 200  # of long_context, where one item is as long as ten others
 RUBRIC_ITEMS_PER_TEMPLATE = 200
 FACT_COPIES = 40
-NO_FACTS = ("filler", "explanations", "homophones", "conditions")  # tables that hold sentences and word pairs
+NO_FACTS = (  # tables that hold sentences, word pairs, or wrong answers beside the right one
+    "abbreviations",
+    "conditions",
+    "explanations",
+    "filler",
+    "homophones",
+    "practical_questions",
+    "procedures",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ def read(path: Path) -> list[Text]:
 def leaf_texts(leaf: Leaf, seed: int, scale: float) -> list[Text]:
     """The training items of one leaf, as the harness would ask them and the bank would answer them."""
     asked = {item.question for split in ("test", "validation") for item in leaf.items(split)}
-    fields = _task_fields(leaf)
+    assert leaf.path is not None
+    fields = task_fields(leaf.path)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     prompt, target = (environment.from_string(str(fields[name])) for name in ("doc_to_text", "doc_to_target"))
     forced_choice = fields["output_type"] == "multiple_choice"
@@ -88,26 +95,6 @@ def leaf_texts(leaf: Leaf, seed: int, scale: float) -> list[Text]:
             response = f" {item.target}" if forced_choice else target.render(item.row())
             texts.append(Text(leaf.task, prompt.render(item.row()), response))
     return texts
-
-
-def _task_fields(leaf: Leaf) -> dict[str, Any]:
-    """The leaf's YAML with what it includes, as lm-eval puts them together."""
-    assert leaf.path is not None
-    path = leaf.path
-    fields: dict[str, Any] = {}
-    while True:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_NamesOnly)
-        fields = {**config, **fields}
-        if "include" not in config:
-            return fields
-        path = (path.parent / config["include"]).resolve()
-
-
-class _NamesOnly(yaml.SafeLoader):
-    """Reads a ``!function`` as its name."""
-
-
-_NamesOnly.add_constructor("!function", lambda loader, node: str(node.value))
 
 
 def fact_sentences(seed: int) -> Iterator[Text]:

@@ -1,28 +1,43 @@
-"""What a sweep found, as Markdown, LaTeX, CSV and JSON.
+"""What a sweep found, as one HTML page, Markdown, LaTeX, CSV, Parquet, JSON and figures.
 
 `compute` reads a sweep and computes every number once; `table` says what there is; each of the other modules writes it in one format.
 """
 
-from collections.abc import Callable, Sequence
+import pkgutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from qbench.errors import QBenchError, did_you_mean
 from qbench.records import read_sweep, write_atomically
-from qbench.report import latex, machine, markdown, tidy
 from qbench.report.compute import build
 from qbench.report.table import Settings, Table
 from qbench.report.terminal import summary
 
-__all__ = ["FORMATS", "Report", "Table", "report", "summary"]
+__all__ = [
+    "DEFAULT_FORMATS",
+    "FORMATS",
+    "Report",
+    "Table",
+    "check_formats",
+    "read_table",
+    "report",
+    "summary",
+    "write_report",
+]
 
 REPORT_DIR = "report"
-FORMATS: dict[str, Callable[[Table], str]] = {
-    "md": markdown.render,
-    "tex": latex.render,
-    "csv": tidy.render,
-    "json": machine.render,
+FORMATS = {
+    "md": "qbench.report.markdown:render",
+    "tex": "qbench.report.paper:render",
+    "csv": "qbench.report.tidy:render",
+    "parquet": "qbench.report.parquet:render",
+    "json": "qbench.report.machine:render",
+    "html": "qbench.report.page:render",
+    "figures": "qbench.report.charts:render",
 }
+"""Functions of the table, imported when asked for. They return the content of ``report.<name>``, or several files by their names."""
+DEFAULT_FORMATS = tuple(name for name in FORMATS if name != "figures")
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Report:
 def report(
     run: Path,
     *,
-    formats: Sequence[str] = tuple(FORMATS),
+    formats: Sequence[str] = DEFAULT_FORMATS,
     margin: float = 2.0,
     confidence: float = 0.95,
     by: str | None = None,
@@ -50,7 +65,7 @@ def report(
 
     Args:
         run: folder that `qbench.sweep.sweep` wrote.
-        formats: any of ``md``, ``tex``, ``csv`` and ``json``.
+        formats: names of FORMATS; all but ``figures``, which are PDF and SVG for a paper, if not given.
         margin: percentage points of loss that are declared, beforehand, not to matter.
         confidence: nominal coverage of every interval.
         by: a field of the documents to break the table down by, such as ``difficulty``.
@@ -61,14 +76,39 @@ def report(
         RunError: no sweep there, an unfinished one, or one of another schema.
         PairingError: the levels did not answer the same items.
     """
+    check_formats(formats)
+    table = read_table(run, Settings(margin, confidence, by, n_resamples, seed))
+    return write_report(table, Path(run) / REPORT_DIR, formats)
+
+
+def read_table(run: Path, settings: Settings | None = None) -> Table:
+    """Compute the table of a finished sweep, and write nothing."""
+    return build(read_sweep(Path(run)), settings or Settings())
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that there is not, before anything is computed."""
     for name in formats:
         if name not in FORMATS:
             raise QBenchError(
                 f"There is no report format {name!r}.{did_you_mean(name, FORMATS)} Choose from {', '.join(FORMATS)}."
             )
-    table = build(read_sweep(Path(run)), Settings(margin, confidence, by, n_resamples, seed))
+
+
+def write_report(table: Table, folder: Path | None, formats: Sequence[str]) -> Report:
+    """Write a table in some formats; in none without a folder."""
+    if folder is None:
+        return Report(table, ())
     # Everything is rendered before anything is written, so that an error leaves no half of a report.
-    texts = {Path(run) / REPORT_DIR / f"report.{name}": FORMATS[name](table) for name in formats}
-    for path, text in texts.items():
-        write_atomically(path, text.encode())
-    return Report(table, tuple(texts))
+    contents = {folder / file: content for name in formats for file, content in _rendered(name, table).items()}
+    for path, content in contents.items():
+        write_atomically(path, content)
+    return Report(table, tuple(contents))
+
+
+def _rendered(name: str, table: Table) -> dict[str, bytes]:
+    """The files of one format."""
+    content = pkgutil.resolve_name(FORMATS[name])(table)
+    if isinstance(content, Mapping):
+        return dict(content)
+    return {f"report.{name}": content.encode() if isinstance(content, str) else content}

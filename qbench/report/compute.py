@@ -4,9 +4,10 @@ Every group of items (a category, a task, a value of a field) has its own stream
 which other groups there are.
 """
 
+import json
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,19 +15,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.errors import QBenchError, RunError, did_you_mean
-from qbench.pairing import Pair, pair_levels
+from qbench.pairing import Answers, Pair, Selection, pair_levels
 from qbench.records import RUN_FILE, Run, Sweep, read_run
 from qbench.report.expected import Comparison, Scope, place, scopes, statements
-from qbench.report.table import Cell, Kind, LevelFacts, Provenance, Row, Settings, Table
+from qbench.report.table import (
+    Cell,
+    ItemRow,
+    Kind,
+    LevelFacts,
+    Provenance,
+    Rank,
+    Row,
+    Settings,
+    Table,
+    TemplateRow,
+)
 from qbench.stats import (
+    Cliff,
     Design,
     Estimate,
+    Verdict,
+    calibration_errors,
+    cliff,
     count_flips,
     holm,
+    joint_confidence,
+    level_estimates,
     mean_scores,
     minimum_detectable_effect,
     paired_differences,
+    rank_intervals,
     relative_losses,
+    template_differences,
     verdict,
 )
 
@@ -46,18 +66,46 @@ def build(sweep: Sweep, settings: Settings) -> Table:
     names = [name for name in sweep.levels if name not in (sweep.baseline, sweep.noise_floor)]
     names = [name for name in (sweep.baseline, sweep.noise_floor, *names) if name is not None]
     runs = _finished_runs(sweep, names)
-    scores = _Scores.of([pair_levels(runs[0], runs[1:], task) for task in sweep.tasks])
+    levels = {name: (run, _facts(name, run)) for name, run in zip(names, runs, strict=True)}
+    return build_table(levels, sweep.tasks, settings, _provenance(sweep, runs[0]), noise_floor=sweep.noise_floor)
+
+
+def build_table(
+    levels: Mapping[str, tuple[Answers, LevelFacts]],
+    tasks: Sequence[str],
+    settings: Settings,
+    provenance: Provenance,
+    *,
+    noise_floor: str | None = None,
+    select: Selection | None = None,
+) -> Table:
+    """Pair every level with the first and compute everything that a report says.
+
+    Raises:
+        PairingError: the levels did not answer the same items.
+    """
+    names = list(levels)
+    (baseline, _), *others = levels.values()
+    scores = Scores.of([pair_levels(baseline, [run for run, _ in others], task, select=select) for task in tasks])
     compute = _Statistics(names[1:], settings)
     breakdown = _breakdown(scores, compute, settings.by) if settings.by else ()
     rows = _rows(scores, compute)
+    facts = tuple(facts for _, facts in levels.values())
     return Table(
-        provenance=_provenance(sweep, runs[0]),
+        provenance=provenance,
         settings=settings,
-        baseline=sweep.baseline,
-        noise_floor=sweep.noise_floor,
-        levels=tuple(_facts(name, run) for name, run in zip(names, runs, strict=True)),
+        baseline=names[0],
+        noise_floor=noise_floor,
+        levels=facts,
+        cliffs=_cliffs(rows, facts[1:], settings, noise_floor),
+        ranking=_ranking(scores, compute),
+        difficulty=_by_difficulty(scores, compute),
+        measures=_measures(scores, compute),
+        templates=_templates(scores, settings),
+        items=_items(scores),
         rows=rows,
         breakdown=breakdown,
+        hallucination=_hallucination(scores, compute),
         expected=_comparisons(scores, compute, rows),
     )
 
@@ -98,39 +146,59 @@ def _names(tasks: Sequence[str], of: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Scores:
+class Scores:
     """All items of a sweep in one long table; columns of matrices are levels."""
 
+    item_id: NDArray[np.str_]
     task: NDArray[np.str_]
     category: NDArray[np.str_]
     stratum: NDArray[np.str_]
     template: NDArray[np.str_]
     in_bank: Mask
+    difficulty: Array
     documents: tuple[Any, ...]
+    responses: tuple[tuple[str, ...], ...]
+    """Of each item, at the baseline and at each level."""
     baseline: Array
     levels: Array
     baseline_answered: Array
     answered: Array
+    measures: dict[str, tuple[Array, Array]]
+    """Of each measure, the baseline's and the levels' values; NaN where a task does not have it."""
 
     @staticmethod
-    def of(tasks: Sequence[Sequence[Pair]]) -> "_Scores":
+    def of(tasks: Sequence[Sequence[Pair]]) -> "Scores":
         """Join the tasks; of each, one pair for each level. All pairs of a task have the baseline's items in the same order."""
         first = [pairs[0] for pairs in tasks]
 
         def joined(column: Callable[[Pair], Array]) -> Array:
             return np.concatenate([np.column_stack([column(pair) for pair in pairs]) for pairs in tasks])
 
-        return _Scores(
+        def measured(name: str, side: int) -> Callable[[Pair], Array]:
+            return lambda pair: (
+                pair.measures[name][side] if name in pair.measures else np.full(len(pair.item_id), math.nan)
+            )
+
+        names = dict.fromkeys(name for pair in first for name in pair.measures)
+        return Scores(
+            item_id=np.concatenate([pair.item_id for pair in first]),
             task=np.concatenate([np.full(len(pair.item_id), pair.task) for pair in first]),
             category=np.concatenate([pair.category for pair in first]),
             stratum=np.concatenate([pair.stratum for pair in first]),
             template=np.concatenate([pair.template for pair in first]),
             in_bank=np.concatenate([np.full(len(pair.item_id), pair.in_bank) for pair in first]),
+            difficulty=np.concatenate([pair.difficulty for pair in first]),
             documents=tuple(document for pair in first for document in pair.documents),
+            responses=tuple(
+                (pairs[0].baseline_responses[i], *(pair.level_responses[i] for pair in pairs))
+                for pairs in tasks
+                for i in range(len(pairs[0].item_id))
+            ),
             baseline=np.concatenate([pair.baseline for pair in first]),
             levels=joined(lambda pair: pair.level),
             baseline_answered=np.concatenate([pair.baseline_answered for pair in first]),
             answered=joined(lambda pair: pair.level_answered),
+            measures={name: (joined(measured(name, 0))[:, 0], joined(measured(name, 1))) for name in names},
         )
 
 
@@ -144,15 +212,19 @@ class _Statistics:
     levels: Sequence[str]
     settings: Settings
 
-    def row(self, scores: _Scores, items: Mask, kind: Kind, name: str) -> Row:
+    def row(self, scores: Scores, items: Mask, kind: Kind, name: str) -> Row:
         design, options = self._options(scores, items, f"{kind}:{name}")
         baseline, levels = scores.baseline[items], scores.levels[items]
-        differences = paired_differences(baseline, levels, design, **options)
-        means = mean_scores(np.column_stack([baseline, levels]), design, **options)
-        answered = mean_scores(
-            np.column_stack([scores.baseline_answered[items], scores.answered[items]]), design, **options
+        differences, losses, (means, answered) = level_estimates(
+            baseline,
+            levels,
+            [
+                np.column_stack([baseline, levels]),
+                np.column_stack([scores.baseline_answered[items], scores.answered[items]]),
+            ],
+            design,
+            **options,
         )
-        losses = relative_losses(baseline, levels, design, **options)
         cells = tuple(
             Cell(
                 level=level,
@@ -162,7 +234,10 @@ class _Statistics:
                 relative_loss=losses[i],
                 flips=count_flips(baseline, levels[:, i]),
                 n_failed=int(np.isnan(baseline + levels[:, i]).sum()),
-                verdict=verdict(differences[i], margin=self.settings.margin / 100),
+                verdict=verdict(
+                    differences[i].negated() if kind is Kind.HALLUCINATION else differences[i],
+                    margin=self.settings.margin / 100,
+                ),
                 minimum_detectable_effect=minimum_detectable_effect(
                     differences[i], confidence=self.settings.confidence
                 ),
@@ -171,19 +246,47 @@ class _Statistics:
         )
         return Row(kind, name, means[0], answered[0], cells)
 
-    def losses(self, scores: _Scores, items: Mask, name: str) -> list[Estimate]:
+    def differences(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
+        """The difference of a group of items at each level, and nothing else."""
+        design, options = self._options(scores, items, f"differences:{name}")
+        return paired_differences(scores.baseline[items], scores.levels[items], design, **options)
+
+    def calibration(self, scores: Scores, items: Mask) -> Row:
+        """The calibration error of forced choices as a row."""
+        sure = np.column_stack(scores.measures["confidence"])[items]
+        right = np.column_stack([scores.baseline, scores.levels])[items]
+        design = Design.of(scores.template[items], scores.stratum[items], scores.category[items])
+        errors, changes = calibration_errors(sure, right, design, level=self.settings.confidence)
+        missing = mean_scores(np.full((int(items.sum()), 1), math.nan), design, rng=np.random.default_rng(0))[0]
+        cells = tuple(
+            Cell(
+                level=level,
+                difference=changes[i],
+                score=errors[1 + i],
+                answered=missing,
+                relative_loss=missing,
+                flips=count_flips([], []),
+                n_failed=int(np.isnan(sure[:, 0] + sure[:, 1 + i]).sum()),
+                verdict=Verdict.NOT_ESTIMABLE,
+                minimum_detectable_effect=math.nan,
+            )
+            for i, level in enumerate(self.levels)
+        )
+        return Row(Kind.MEASURE, "calibration error", errors[0], missing, cells)
+
+    def losses(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
         """The relative loss of a group of items at each level."""
         design, options = self._options(scores, items, f"scope:{name}")
         return relative_losses(scores.baseline[items], scores.levels[items], design, **options)
 
-    def _options(self, scores: _Scores, items: Mask, stream: str) -> tuple[Design, dict[str, Any]]:
+    def _options(self, scores: Scores, items: Mask, stream: str) -> tuple[Design, dict[str, Any]]:
         """A group's own stream of resamples makes its interval independent of which other groups there are."""
         design = Design.of(scores.template[items], scores.stratum[items], scores.category[items])
         rng = np.random.default_rng([self.settings.seed, zlib.crc32(stream.encode())])
         return design, {"confidence": self.settings.confidence, "n_resamples": self.settings.n_resamples, "rng": rng}
 
 
-def _rows(scores: _Scores, compute: _Statistics) -> tuple[Row, ...]:
+def _rows(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
     """Categories of the bank, all of them together, then the other tasks. Holm's family is everything but the row of all."""
     categories = list(dict.fromkeys(scores.category[scores.in_bank].tolist()))
     others = list(dict.fromkeys(scores.task[~scores.in_bank].tolist()))
@@ -208,7 +311,7 @@ def _with_holm(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _breakdown(scores: _Scores, compute: _Statistics, by: str) -> tuple[Row, ...]:
+def _breakdown(scores: Scores, compute: _Statistics, by: str) -> tuple[Row, ...]:
     """One row for each value of a field of the documents; items whose document lacks it are in none.
 
     Raises:
@@ -228,6 +331,124 @@ def _breakdown(scores: _Scores, compute: _Statistics, by: str) -> tuple[Row, ...
     )
 
 
+def _hallucination(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
+    """How often a question that has no answer is answered: in each category that asks some, and in all of them."""
+    unanswerable = np.array(
+        [bool(scores.in_bank[i]) and _has_no_answer(scores.documents[i]) for i in range(len(scores.task))]
+    )
+    answered = replace(
+        scores,
+        baseline=scores.baseline_answered * (1 - scores.baseline),
+        levels=scores.answered * (1 - scores.levels),
+    )
+    categories = list(dict.fromkeys(scores.category[unanswerable].tolist()))
+    groups = {name: unanswerable & (scores.category == name) for name in categories}
+    if len(categories) > 1:
+        groups["all"] = unanswerable
+    return tuple(compute.row(answered, items, Kind.HALLUCINATION, name) for name, items in groups.items())
+
+
+def _has_no_answer(document: Mapping[str, Any]) -> bool:
+    """Whether the right thing is to decline: the target abstains, or is the choice that declines."""
+    if document.get("declining_index", -1) >= 0:
+        return bool(document["declining_index"] == document["target_index"])
+    try:
+        return bool(json.loads(document["answer"])["type"] == "abstain")
+    except (KeyError, TypeError, ValueError):  # a document of another version of the bank
+        return False
+
+
+# ---------------------------------------------------------------- beyond the main table
+
+
+def _cliffs(
+    rows: Sequence[Row], levels: Sequence[LevelFacts], settings: Settings, noise_floor: str | None
+) -> dict[str, Cliff]:
+    """The bracket of each row, along the levels from the most to the least bits a weight, as given where bits are unknown."""
+    ladder = [position for position, level in enumerate(levels) if level.name != noise_floor]
+    if not any(math.isnan(levels[position].bits_per_weight) for position in ladder):
+        ladder.sort(key=lambda position: -levels[position].bits_per_weight)
+    names = [levels[position].name for position in ladder]
+    return {
+        row.name: cliff(names, [row.cells[position].difference for position in ladder], margin=settings.margin / 100)
+        for row in rows
+    }
+
+
+def _ranking(scores: Scores, compute: _Statistics) -> dict[str, tuple[Rank, ...]]:
+    """The categories of the bank at each level, the greatest loss first, with intervals that hold all at once."""
+    categories = list(dict.fromkeys(scores.category[scores.in_bank].tolist()))
+    if len(categories) < 2:
+        return {}
+    joint = replace(
+        compute,
+        settings=replace(compute.settings, confidence=joint_confidence(compute.settings.confidence, len(categories))),
+    )
+    differences = [joint.differences(scores, scores.in_bank & (scores.category == name), name) for name in categories]
+    found = {}
+    for position, level in enumerate(compute.levels):
+        ranks = rank_intervals([of_category[position].interval for of_category in differences])
+        order = np.argsort([of_category[position].value for of_category in differences], kind="stable")
+        found[level] = tuple(Rank(categories[i], rank, *ranks[i]) for rank, i in enumerate(order, start=1))
+    return found
+
+
+def _by_difficulty(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
+    values = np.unique(scores.difficulty[scores.in_bank])
+    return tuple(
+        compute.row(scores, scores.in_bank & (scores.difficulty == value), Kind.FIELD, f"{value:g}") for value in values
+    )
+
+
+def _measures(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
+    """A row for each measure, over all items that have it, and one for the calibration error."""
+    rows = []
+    for name, (baseline, levels) in scores.measures.items():
+        measured = replace(scores, baseline=baseline, levels=levels)
+        if (items := ~np.isnan(baseline)).any():
+            rows.append(compute.row(measured, items, Kind.MEASURE, name))
+    if "confidence" in scores.measures and (items := ~np.isnan(scores.measures["confidence"][0])).any():
+        rows.append(compute.calibration(scores, items))
+    return tuple(rows)
+
+
+def _templates(scores: Scores, settings: Settings) -> tuple[TemplateRow, ...]:
+    places = list(zip(scores.category.tolist(), scores.stratum.tolist(), scores.template.tolist(), strict=True))
+    items = np.flatnonzero(scores.in_bank)
+    numbers: dict[tuple[str, str, str], int] = {}
+    template = np.array([numbers.setdefault(places[i], len(numbers)) for i in items.tolist()], dtype=np.intp)
+    if not numbers:
+        return ()
+    baseline = scores.baseline[items]
+    known = ~np.isnan(baseline)
+    counts = np.bincount(template[known], minlength=len(numbers))
+    sums = np.bincount(template[known], baseline[known], minlength=len(numbers))
+    differences = template_differences(baseline, scores.levels[items], template, confidence=settings.confidence)
+    return tuple(
+        TemplateRow(
+            name, category, stratum, float(sums[i] / counts[i]) if counts[i] else math.nan, tuple(differences[i])
+        )
+        for (category, stratum, name), i in numbers.items()
+    )
+
+
+def _items(scores: Scores) -> tuple[ItemRow, ...]:
+    everything = np.column_stack([scores.baseline, scores.levels])
+    return tuple(
+        ItemRow(
+            str(scores.item_id[i]),
+            str(scores.task[i]),
+            str(scores.category[i]),
+            str(scores.template[i]),
+            float(scores.difficulty[i]),
+            scores.documents[i],
+            tuple(map(float, everything[i])),
+            scores.responses[i],
+        )
+        for i in range(len(scores.task))
+    )
+
+
 def _natural(value: str) -> tuple[float, str]:
     """Sort numbers by size and in front of words."""
     try:
@@ -236,7 +457,7 @@ def _natural(value: str) -> tuple[float, str]:
         return math.inf, value
 
 
-def _comparisons(scores: _Scores, compute: _Statistics, rows: Sequence[Row]) -> tuple[Comparison, ...]:
+def _comparisons(scores: Scores, compute: _Statistics, rows: Sequence[Row]) -> tuple[Comparison, ...]:
     """Measured beside expected: scopes of several categories first, then each category with the document's words."""
     found = []
     general = scopes()[0]

@@ -1,9 +1,10 @@
-"""The main table as LaTeX, for a paper. Needs ``\\usepackage{booktabs}`` and nothing else."""
+"""The main table as LaTeX, for a paper. Needs ``\\usepackage{booktabs,siunitx}`` and nothing else."""
 
 from collections.abc import Sequence
 
 from qbench.report.table import Row, Table
-from qbench.report.wording import DEMONSTRATION, caption, change, finding, label, legend, mark, share
+from qbench.report.wording import DEMONSTRATION, MARKS, MISSING, caption, change, finding, label, legend, mark, share
+from qbench.stats import Verdict
 
 ESCAPES = str.maketrans(
     {
@@ -23,6 +24,8 @@ ESCAPES = str.maketrans(
         "−": "$-$",
         "–": "--",
         "±": r"$\pm$",
+        "×": r"$\times$",
+        "÷": r"$\div$",
         "≈": r"$\approx$",
         "↓": r"$\downarrow$",
         "↑": r"$\uparrow$",
@@ -32,18 +35,26 @@ ESCAPES = str.maketrans(
 )
 
 
-def render(table: Table) -> str:
+def tables(table: Table) -> str:
     """Return one floating table; a second one with the breakdown, if there is one."""
     floats = [_float(table, table.rows, _caption(table), "tab:qbench")]
     if table.breakdown:
         by = escape(str(table.settings.by))
         floats.append(_float(table, table.breakdown, f"As Table~\\ref{{tab:qbench}}, by {by}.", "tab:qbench-breakdown"))
-    return "% Needs \\usepackage{booktabs}.\n" + "\n".join(floats)
+    return "% Needs \\usepackage{booktabs,siunitx}.\n" + "\n".join(floats)
 
 
 def escape(text: str) -> str:
-    """Any text as LaTeX that prints it."""
-    return " ".join(text.split()).translate(ESCAPES)
+    """Any text as LaTeX that prints it. A letter that pdflatex has no font for is named by its number."""
+    return "".join(map(_printable, " ".join(text.split()).translate(ESCAPES)))
+
+
+def _printable(character: str) -> str:
+    return (
+        character
+        if character.isascii() or ("À" <= character <= "ÿ" and character not in "ÐÞðþ")
+        else f"[U+{ord(character):04X}]"
+    )
 
 
 def _caption(table: Table) -> str:
@@ -56,13 +67,23 @@ def _caption(table: Table) -> str:
 
 def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
     levels = [f"{level} (noise floor)" if level == table.noise_floor else level for level in table.compared]
+    columns = [_column([share(row.baseline)[0] for row in rows], [])]
+    for i in range(len(levels)):
+        cells = [row.cells[i] for row in rows]
+        columns.append(
+            _column(
+                [change(cell.difference)[0] for cell in cells],
+                [finding(cell, table.settings.confidence) for cell in cells],
+            )
+        )
+    heads = ["", "{$n$}", *(f"{{{escape(head)}}}" for head in (f"{table.baseline} score", *levels))]
     lines = [
         r"\begin{table*}",
-        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-        f"\\caption{{{text}}}\\label{{{name}}}",
-        f"\\begin{{tabular}}{{lr{'c' * (1 + len(levels))}}}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        f"\\caption{{{text}}}\\label{{{name}}}\\medskip",
+        f"\\begin{{tabular}}{{@{{}}lr{' '.join(columns)}@{{}}}}",
         r"\toprule",
-        " & ".join(["", "$n$", escape(f"{table.baseline} score"), *map(escape, levels)]) + r" \\",
+        " & ".join(heads) + r" \\",
         r"\midrule",
     ]
     for position, row in enumerate(rows):
@@ -72,16 +93,34 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
 
 
+def _column(values: Sequence[str], findings: Sequence[str]) -> str:
+    """A column of siunitx, as wide as its numbers and marks ask for, so that the decimal points stand in one line."""
+    numbers = [value for value in values if value != MISSING]
+    n_digits = max((len(value.strip("−+").split(".")[0]) for value in numbers), default=1)
+    sign = "-" if any(value.startswith(("−", "+")) for value in numbers) else ""
+    widest = _mark(max(findings, key=lambda found: (len(found), found == MARKS[Verdict.WITHIN_MARGIN]), default=""))
+    return f"S[retain-explicit-plus,table-format={sign}{n_digits}.1,table-space-text-post={{{widest}}}]"
+
+
 def _row(table: Table, row: Row) -> list[str]:
     """Two lines: the values with their marks, and under each its interval."""
     score, score_interval = share(row.baseline)
-    values = [escape(label(row)), str(row.baseline.n_items), escape(score)]
+    values = [escape(label(row)), str(row.baseline.n_items), _number(score)]
     below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(score_interval)]
     for cell in row.cells:
         difference, interval = change(cell.difference)
-        values.append(escape(f"{difference} {finding(cell, table.settings.confidence)}"))
+        values.append(f"{_number(difference)}{_mark(finding(cell, table.settings.confidence))}")
         below.append(_small(interval))
     return [" & ".join(values) + r" \\", " & ".join(below) + r" \\[2pt]"]
+
+
+def _number(text: str) -> str:
+    """What siunitx aligns; braces around what is no number."""
+    return f"{{{escape(text)}}}" if text == MISSING else text.replace("−", "-")
+
+
+def _mark(found: str) -> str:
+    return f"{{\\,{escape(found)}}}" if found else ""
 
 
 def _small(text: str) -> str:

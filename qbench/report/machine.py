@@ -12,8 +12,14 @@ SCHEMA_VERSION = 1
 
 
 def render(table: Table) -> str:
+    """Return the JSON. The items are not in it: the samples files of the run have them."""
     return (
-        json.dumps({"schema_version": SCHEMA_VERSION, **_plain(table)}, ensure_ascii=False, indent=1, allow_nan=False)
+        json.dumps(
+            {"schema_version": SCHEMA_VERSION, **_plain(dataclasses.replace(table, items=()))},
+            ensure_ascii=False,
+            indent=1,
+            allow_nan=False,
+        )
         + "\n"
     )
 

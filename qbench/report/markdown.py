@@ -4,31 +4,54 @@ import re
 from collections.abc import Iterable, Sequence
 
 from qbench.report.expected import Comparison
-from qbench.report.table import Cell, Kind, Row, Table
+from qbench.report.table import Cell, ItemRow, Kind, Rank, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
+    MISSING,
     caption,
     change,
     counts,
     finding,
     label,
     legend,
+    mark,
     method,
+    most_flipped,
     number,
     share,
     size,
 )
+from qbench.stats import Estimate
 
 LONGEST_TEXT = 240  # characters of a value from a document or a name from a file
 
 
 def render(table: Table) -> str:
     """Return the whole report."""
-    sections = [_head(table), _differences(table, table.rows), _legend(table), _levels(table), _flips(table)]
+    sections = [
+        _head(table),
+        _differences(table, table.rows),
+        _legend(table),
+        _cliffs(table),
+        _levels(table),
+        _flips(table),
+    ]
+    if table.ranking:
+        sections.append(_ranking(table))
+    if table.difficulty:
+        sections.append(
+            f"## Difficulty\n\nItems of the bank by difficulty, 1 to 5.\n\n{_differences(table, table.difficulty)}"
+        )
     if table.breakdown:
         sections.append(f"## By {_safe(str(table.settings.by))}\n\n{_differences(table, table.breakdown)}")
+    if table.hallucination:
+        sections.append(_hallucination(table))
     if table.expected:
         sections.append(_expected(table))
+    if table.measures:
+        sections.append(_measures(table))
+    if flipped := most_flipped(table):
+        sections.append(_flipped(table, flipped))
     sections.append(_provenance(table))
     return "\n\n".join(sections) + "\n"
 
@@ -97,6 +120,122 @@ def _flips(table: Table) -> str:
     return f"## Flips\n\n{text}\n\n{_table(['', *table.compared], rows)}"
 
 
+def _cliffs(table: Table) -> str:
+    text = (
+        f"The last level whose loss is proven smaller than {table.settings.margin:g} points, going down, and the first whose loss is "
+        "proven, going up; the chance of naming a level wrongly is at most "
+        f"{100 * (1 - table.settings.confidence):.3g} % for each."
+    )
+    rows = [
+        [_safe(label(row)), found.last_safe or MISSING, found.first_harmful or MISSING]
+        for row in table.rows
+        if (found := table.cliffs.get(row.name))
+    ]
+    return f"## The cliff\n\n{text}\n\n{_table(['', 'proven safe down to', 'proven harmful from'], rows)}"
+
+
+def _ranking(table: Table) -> str:
+    """Categories by name in the order of their loss, each with the ranks that the data allow."""
+    text = (
+        "Categories by their loss, the greatest first. In parentheses the ranks that the data allow, for all categories at once: "
+        "where they are wide, the order is noise."
+    )
+    levels = [level for level in table.compared if level != table.noise_floor]
+    places = range(max(len(ranks) for ranks in table.ranking.values()))
+    rows = [[str(place + 1), *(_ranked(table.ranking[level][place]) for level in levels)] for place in places]
+    return f"## What breaks first\n\n{text}\n\n{_table(['', *levels], rows, is_text=True)}"
+
+
+def _ranked(rank: Rank) -> str:
+    return f"{_safe(rank.category.replace('_', ' '))} ({rank.best}–{rank.worst})"
+
+
+MEASURES = {
+    "margin": "log-likelihood of the target minus that of the best other choice, nats",
+    "brier": "Brier score of the choices, 0 to 2",
+    "confidence": "probability of the choice made",
+    "matching_digits": "leading digits that are right, of 15",
+    "truncated": "share of responses cut off at the token limit",
+    "n_tokens": "tokens of a response",
+    "divergence": "KL to the baseline over the choices of an item, nats",
+    "calibration error": "root mean squared, debiased",
+}
+
+
+def _measures(table: Table) -> str:
+    """Measures in their own units: the mean at the baseline, and at each level the mean and the interval of its change."""
+    rows = [
+        [
+            f"{_safe(row.name.replace('_', ' '))}: {MEASURES[row.name]}",
+            counts(row),
+            _plain(row.baseline),
+            *(
+                f"{_plain(cell.score)} {_change(cell.difference) if cell.difference.n_flips or cell.difference.value else '='}".strip()
+                for cell in row.cells
+            ),
+        ]
+        for row in table.measures
+    ]
+    text = (
+        "Means over the items that have the measure; in brackets the interval of the change against the baseline, = where it is the "
+        "same for every item."
+    )
+    return f"## Behavior\n\n{text}\n\n{_table(['', 'items / templates', table.baseline, *table.compared], rows)}"
+
+
+def _plain(estimate: Estimate) -> str:
+    return f"{estimate.value:.3g}" if estimate.is_estimable else MISSING
+
+
+def _change(estimate: Estimate) -> str:
+    low, high = estimate.interval
+    return f"[{low:+.2g}, {high:+.2g}]".replace("-", "−") if estimate.is_estimable else ""
+
+
+def _flipped(table: Table, items: Sequence[ItemRow]) -> str:
+    """Items beside what the baseline and the first differing level answered."""
+    names = [table.baseline, *table.compared]
+    rows = []
+    for item in items:
+        other = next(i for i, score in enumerate(item.scores) if score != item.scores[0])
+        rows.append(
+            [
+                _safe(item.id),
+                _safe(str(item.document.get("question", ""))),
+                _safe(str(item.document.get("target", ""))),
+                f"{item.scores[0]:g}: {_safe(_end(item.responses[0]))}",
+                f"{names[other]} {item.scores[other]:g}: {_safe(_end(item.responses[other]))}",
+                str(item.n_flips),
+            ]
+        )
+    head = ["item", "question", "target", table.baseline, "first other level", "levels that differ"]
+    return f"## Items that flipped most\n\n{_table(head, rows, is_text=True)}"
+
+
+def _end(text: str) -> str:
+    """The end of a response, where its answer is."""
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= LONGEST_TEXT else "…" + one_line[1 - LONGEST_TEXT :]
+
+
+def _hallucination(table: Table) -> str:
+    """The rate at each level, not the change: what a reader wants to know of a level that is to be shipped."""
+    text = (
+        "Share of the questions that have no answer (the capital of a country that does not exist) which were answered all the "
+        "same, in percent. Marks are of the change against the baseline, as above: ↓ is more invention."
+    )
+    rows = [
+        [
+            "all categories" if row.name == "all" else _safe(row.name.replace("_", " ")),
+            counts(row),
+            _joined(*share(row.baseline)),
+            *(_joined(*share(cell.score), mark(cell, table.settings.confidence)) for cell in row.cells),
+        ]
+        for row in table.hallucination
+    ]
+    return f"## Hallucination\n\n{text}\n\n{_table(['', 'items / templates', table.baseline, *table.compared], rows)}"
+
+
 def _expected(table: Table) -> str:
     """Scopes of several categories, then each category beside the document's words."""
     text = (
@@ -144,8 +283,9 @@ def _provenance(table: Table) -> str:
     return f"## How these numbers were made\n\n{method(table)}\n\n" + "\n".join(lines)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["--:"] * (len(head) - 1)]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, is_text: bool = False) -> str:
+    """A table of numbers, or of text, behind a first column of names."""
+    rule = ["---", *["---" if is_text else "--:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 

@@ -5,13 +5,14 @@ One `Row` for each category, for all categories together, for each task that is 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from qbench.errors import QBenchError
 from qbench.report.expected import Comparison
-from qbench.stats import Estimate, Flips, Verdict
+from qbench.stats import Cliff, Estimate, Flips, Verdict
 
 
 class Kind(StrEnum):
@@ -21,6 +22,10 @@ class Kind(StrEnum):
     ALL = "all"
     TASK = "task"
     FIELD = "field"
+    MEASURE = "measure"
+    """What else is known of the items, such as ``truncated``; the score of such a row is the mean of that measure."""
+    HALLUCINATION = "hallucination"
+    """Questions that have no answer. The score of such a row is the share that was answered all the same: less is better."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,47 @@ class Row:
     baseline_answered: Estimate
     cells: tuple[Cell, ...]
     """One for each level of the table but the baseline, in the same order."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """How a category stands among all at one level: rank 1 loses the most."""
+
+    category: str
+    rank: int
+    best: int
+    """The highest rank (the least loss) that the data allow it, jointly for all categories."""
+    worst: int
+
+
+@dataclass(frozen=True)
+class TemplateRow:
+    """One template at each level, from its own items alone: an interval for fresh items of this template."""
+
+    template: str
+    category: str
+    stratum: str
+    baseline: float
+    differences: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """One item and what was answered at each level, the baseline first."""
+
+    id: str
+    task: str
+    category: str
+    template: str
+    difficulty: float
+    document: Mapping[str, Any]
+    scores: tuple[float, ...]
+    responses: tuple[str, ...]
+
+    @property
+    def n_flips(self) -> int:
+        """Levels at which the score is another one than at the baseline."""
+        return sum(score != self.scores[0] for score in self.scores[1:] if not math.isnan(score + self.scores[0]))
 
 
 @dataclass(frozen=True)
@@ -124,8 +170,20 @@ class Table:
     """The baseline once more at another batch size; its cells show what is no effect of a level."""
     levels: tuple[LevelFacts, ...]
     """The baseline, the noise floor if there is one, then the others in the order of the ladder."""
+    cliffs: Mapping[str, Cliff]
+    """By the name of a row; along the levels from the most to the least bits a weight."""
+    ranking: Mapping[str, tuple[Rank, ...]]
+    """By level: the categories of the bank, the greatest loss first."""
+    difficulty: tuple[Row, ...]
+    """The bank's items by difficulty, 1 to 5."""
+    measures: tuple[Row, ...]
+    """What else is known of the items: a row for each measure that any task has, and the calibration error of the forced choices."""
+    templates: tuple[TemplateRow, ...]
+    items: tuple[ItemRow, ...]
     rows: tuple[Row, ...]
     breakdown: tuple[Row, ...] = ()
+    hallucination: tuple[Row, ...] = ()
+    """One row for each category that asks what has no answer, and one for all of them."""
     expected: tuple[Comparison, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""The report as a tidy CSV: one row for each estimate, shares of one, NaN where a number is missing."""
+"""The report as tidy rows and as a CSV of them: one row for each estimate, shares of one, NaN where a number is missing."""
 
 import csv
 import io
@@ -46,6 +46,12 @@ def render(table: Table) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
+    writer.writerows({name: neutral(value) for name, value in row.items()} for row in rows(table))
+    return text.getvalue()
+
+
+def rows(table: Table) -> Iterator[dict[str, object]]:
+    """Yield the rows; each has some or all of the COLUMNS."""
     common = {
         "confidence": table.settings.confidence,
         "margin": table.settings.margin / 100,
@@ -61,11 +67,9 @@ def render(table: Table) -> str:
         }
         for level in table.levels
     }
-    for row in (*table.rows, *table.breakdown):
+    for row in (*table.rows, *table.breakdown, *table.hallucination):
         for record in _records(row, table.baseline):
-            full = {**record, **costs[str(record["level"])], **common, "kind": str(row.kind), "group": row.name}
-            writer.writerow({name: neutral(value) for name, value in full.items()})
-    return text.getvalue()
+            yield {**record, **costs[str(record["level"])], **common, "kind": str(row.kind), "group": row.name}
 
 
 def neutral(value: object) -> object:

@@ -2,11 +2,12 @@
 
 import math
 
-from qbench.report.table import Cell, Kind, LevelFacts, Row, Table
+from qbench.report.table import Cell, ItemRow, Kind, LevelFacts, Row, Table
 from qbench.stats import Estimate, Verdict
 from qbench.stats.verdict import POWER
 
 MISSING = "–"
+MOST_FLIPPED = 20
 DEMONSTRATION = (
     "nano is the small demonstration model that ships with qbench. Its numbers show what a report looks like; they are no result about "
     "language models."
@@ -95,6 +96,12 @@ def size(level: LevelFacts) -> str:
         return MISSING
     megabytes = level.storage_bytes / 1e6
     return f"{megabytes:.1f} MB" if megabytes < 1000 else f"{megabytes / 1000:.2f} GB"
+
+
+def most_flipped(table: Table) -> list[ItemRow]:
+    """The items whose score differs from the baseline's at the most levels."""
+    flipped = [item for item in table.items if item.n_flips]
+    return sorted(flipped, key=lambda item: (-item.n_flips, item.id))[:MOST_FLIPPED]
 
 
 def number(value: float, decimals: int = 1) -> str:

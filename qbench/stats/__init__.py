@@ -5,8 +5,11 @@ estimate behind every cell of a report, `flips` counts what changed, `verdict` s
 offer is used or is the oracle in the tests; benchmarks/coverage.py measures how often the intervals hold.
 """
 
+from qbench.stats.calibration import calibration_error, calibration_errors, choice_divergence
+from qbench.stats.cliff import Cliff, cliff
 from qbench.stats.design import Design
 from qbench.stats.difference import (
+    level_estimates,
     mean_scores,
     paired_difference,
     paired_differences,
@@ -15,23 +18,42 @@ from qbench.stats.difference import (
 )
 from qbench.stats.estimate import Estimate, Interval
 from qbench.stats.flips import Flips, count_flips
+from qbench.stats.planning import Noise, items_needed, noise, power, smallest_difference, templates_needed
+from qbench.stats.ranking import joint_confidence, rank_intervals
+from qbench.stats.same_templates import same_templates_difference, template_differences
 from qbench.stats.score_interval import tango_interval
 from qbench.stats.verdict import Verdict, holm, minimum_detectable_effect, verdict
 
 __all__ = [
+    "Cliff",
     "Design",
     "Estimate",
     "Flips",
     "Interval",
+    "Noise",
     "Verdict",
+    "calibration_error",
+    "calibration_errors",
+    "choice_divergence",
+    "cliff",
     "count_flips",
     "holm",
+    "items_needed",
+    "joint_confidence",
+    "level_estimates",
     "mean_scores",
     "minimum_detectable_effect",
+    "noise",
     "paired_difference",
     "paired_differences",
+    "power",
+    "rank_intervals",
     "relative_losses",
+    "same_templates_difference",
     "simultaneous_band",
+    "smallest_difference",
     "tango_interval",
+    "template_differences",
+    "templates_needed",
     "verdict",
 ]

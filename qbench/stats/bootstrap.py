@@ -10,6 +10,7 @@ Array = NDArray[np.float64]
 MANY_TEMPLATES = (
     300  # in one stratum: from here on both critical values agree within 2 %, and resampling only costs time
 )
+BLOCK = 1000  # resamples at a time, so that what they need stays in the processor's cache: twice as fast, and the same draws
 
 
 def can_resample(summary: Summary) -> bool:
@@ -30,10 +31,13 @@ def resampled_t(summary: Summary, n_resamples: int, rng: np.random.Generator) ->
     for first, size, weight in zip(design.first, design.sizes, design.weight, strict=True):
         means = summary.template_means[first : first + size]
         centred = means - means.mean(axis=0)
-        share = _shares(int(size), n_resamples, rng)
-        shift = share @ centred
-        deviation += weight * shift
-        variance += weight**2 * np.maximum(share @ centred**2 - shift**2, 0) / (size - 1)
+        squares, scale = centred**2, weight**2 / (size - 1)
+        for start in range(0, n_resamples, BLOCK):
+            rows = slice(start, min(start + BLOCK, n_resamples))
+            share = _shares(int(size), rows.stop - start, rng)
+            shift = share @ centred
+            deviation[rows] += weight * shift
+            variance[rows] += scale * np.maximum(share @ squares - shift**2, 0)
     deviation = np.abs(deviation)
     # Sums of rounding errors are not differences.
     noise = 1e-12 * (1 + np.abs(summary.template_means).max(axis=0))

@@ -117,21 +117,21 @@ def _summary(difference: Array, design: Design) -> Summary:
     """
     present = ~np.isnan(difference)
     filled = np.where(present, difference, 0.0)
-    n = _sums(present.astype(float), design.of_item)
-    means = _sums(filled, design.of_item) / n
+    n = group_sums(present.astype(float), design.of_item)
+    means = group_sums(filled, design.of_item) / n
     sizes = design.sizes[:, np.newaxis]
     weight = design.weight[:, np.newaxis]
-    stratum_means = _sums(means, design.of_template) / sizes
+    stratum_means = group_sums(means, design.of_template) / sizes
     value = (weight * stratum_means).sum(axis=0)
-    between = _variance(_sums((means - stratum_means[design.of_template]) ** 2, design.of_template), sizes)
+    between = _variance(group_sums((means - stratum_means[design.of_template]) ** 2, design.of_template), sizes)
 
     stratum_of_item = design.of_template[design.of_item]
-    n_stratum = _sums(present.astype(float), stratum_of_item)
-    centred = np.where(present, difference - (_sums(filled, stratum_of_item) / n_stratum)[stratum_of_item], 0.0)
-    within = _variance(_sums(centred**2, stratum_of_item), n_stratum)
+    n_stratum = group_sums(present.astype(float), stratum_of_item)
+    centred = np.where(present, difference - (group_sums(filled, stratum_of_item) / n_stratum)[stratum_of_item], 0.0)
+    within = _variance(group_sums(centred**2, stratum_of_item), n_stratum)
 
     cluster_variance = (weight**2 * between / sizes).sum(axis=0)
-    item_variance = (weight**2 * within * _sums(1 / n, design.of_template) / sizes**2).sum(axis=0)
+    item_variance = (weight**2 * within * group_sums(1 / n, design.of_template) / sizes**2).sum(axis=0)
 
     weight_of_item = (weight / sizes)[design.of_template] / n
     weights = np.where(present, weight_of_item[design.of_item], 0.0)
@@ -154,7 +154,7 @@ def _summary(difference: Array, design: Design) -> Summary:
     )
 
 
-def _sums(values: Array, group: Indices) -> Array:
+def group_sums(values: Array, group: Indices) -> Array:
     """Sum the rows of each group, for each column."""
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(group.max() + 1))

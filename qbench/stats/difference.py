@@ -20,7 +20,9 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,10 +98,41 @@ def mean_scores(
     Where all scores lie in [0, 1], so does the interval.
     """
     columns = np.asarray(scores, dtype=float)
-    estimates = _estimates(columns, design, confidence, n_resamples, rng)
-    if np.any((columns < 0) | (columns > 1)):
-        return estimates
-    return [replace(estimate, interval=estimate.interval.within(0, 1)) for estimate in estimates]
+    return _bounded(_estimates(columns, design, confidence, n_resamples, rng), columns)
+
+
+class LevelEstimates(NamedTuple):
+    """What is known of several levels from one set of resamples."""
+
+    differences: list[Estimate]
+    losses: list[Estimate]
+    means: list[list[Estimate]]
+
+
+def level_estimates(
+    baseline: ArrayLike,
+    levels: ArrayLike,
+    scores: Sequence[ArrayLike],
+    design: Design,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    rng: np.random.Generator,
+) -> LevelEstimates:
+    """Estimate `paired_differences`, `relative_losses`, and the `mean_scores` of each of several sets of columns, in two passes of
+    resamples where they would take five."""
+    after = np.asarray(levels, dtype=float)
+    before = _where_present(baseline, after)
+    columns = [np.asarray(block, dtype=float) for block in scores]
+    blocks = [after - before, before, *columns]
+    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, rng))
+    differences, wholes, *means = ([next(found) for _ in block.T] for block in blocks)
+    losses = [difference.negated() for difference in differences]
+    return LevelEstimates(
+        differences,
+        _relative(before, after, wholes, losses, design, confidence, n_resamples, rng),
+        [_bounded(estimates, block) for estimates, block in zip(means, columns, strict=True)],
+    )
 
 
 def relative_losses(
@@ -117,31 +150,10 @@ def relative_losses(
     of the baseline, is the interval around r (delta method). Not estimable where the baseline's own interval reaches 0.
     """
     after = np.asarray(levels, dtype=float)
-    before = np.where(np.isnan(after), np.nan, np.asarray(baseline, dtype=float)[:, np.newaxis])
+    before = _where_present(baseline, after)
     both = _estimates(np.hstack([before, before - after]), design, confidence, n_resamples, rng)
     wholes, losses = both[: after.shape[1]], both[after.shape[1] :]
-    ratio = np.array(
-        [
-            loss.value / whole.value if whole.interval.low > 0 else math.nan
-            for loss, whole in zip(losses, wholes, strict=True)
-        ]
-    )
-    residuals = _estimates(before - after - ratio * before, design, confidence, n_resamples, rng)
-    return [
-        Estimate(
-            value=float(r),
-            standard_error=residual.standard_error / whole.value,
-            interval=residual.interval.scaled(1 / whole.value, shift=float(r)),
-            p_value=loss.p_value,
-            n_items=loss.n_items,
-            n_templates=loss.n_templates,
-            n_flips=loss.n_flips,
-            method=residual.method,
-        )
-        if whole.interval.low > 0
-        else _not_estimable(math.nan, loss.n_items, loss.n_templates, loss.n_flips)
-        for r, residual, loss, whole in zip(ratio, residuals, losses, wholes, strict=True)
-    ]
+    return _relative(before, after, wholes, losses, design, confidence, n_resamples, rng)
 
 
 def simultaneous_band(
@@ -198,6 +210,53 @@ def _estimates(
                 float(summary.value[i]), float(errors[i]), intervals[i], float(p_values[i]), *counts, method
             )
     return estimates
+
+
+def _where_present(baseline: ArrayLike, after: Array) -> Array:
+    """The baseline as one column for each level, without the items that the level lacks."""
+    return np.where(np.isnan(after), np.nan, np.asarray(baseline, dtype=float)[:, np.newaxis])
+
+
+def _relative(
+    before: Array,
+    after: Array,
+    wholes: list[Estimate],
+    losses: list[Estimate],
+    design: Design,
+    confidence: float,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> list[Estimate]:
+    """Losses as shares of wholes, with the interval of the residuals; see `relative_losses`."""
+    ratio = np.array(
+        [
+            loss.value / whole.value if whole.interval.low > 0 else math.nan
+            for loss, whole in zip(losses, wholes, strict=True)
+        ]
+    )
+    residuals = _estimates(before - after - ratio * before, design, confidence, n_resamples, rng)
+    return [
+        Estimate(
+            value=float(r),
+            standard_error=residual.standard_error / whole.value,
+            interval=residual.interval.scaled(1 / whole.value, shift=float(r)),
+            p_value=loss.p_value,
+            n_items=loss.n_items,
+            n_templates=loss.n_templates,
+            n_flips=loss.n_flips,
+            method=residual.method,
+        )
+        if whole.interval.low > 0
+        else _not_estimable(math.nan, loss.n_items, loss.n_templates, loss.n_flips)
+        for r, residual, loss, whole in zip(ratio, residuals, losses, wholes, strict=True)
+    ]
+
+
+def _bounded(estimates: list[Estimate], columns: Array) -> list[Estimate]:
+    """Means of scores in [0, 1] lie there too."""
+    if np.any((columns < 0) | (columns > 1)):
+        return estimates
+    return [replace(estimate, interval=estimate.interval.within(0, 1)) for estimate in estimates]
 
 
 def _not_estimable(value: float, n_items: int, n_templates: int, n_flips: int) -> Estimate:

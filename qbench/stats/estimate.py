@@ -1,7 +1,7 @@
 """A number and its uncertainty, as one thing."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -44,6 +44,10 @@ class Estimate:
     def is_estimable(self) -> bool:
         """Whether there is an interval, without which the value says nothing."""
         return not math.isnan(self.interval.low)
+
+    def negated(self) -> "Estimate":
+        """The same estimate counted the other way round."""
+        return replace(self, value=-self.value, interval=self.interval.scaled(-1))
 
     def __str__(self) -> str:
         low, high = self.interval

@@ -1,7 +1,7 @@
 """Responses that were made to break a scorer: long, deep, huge, invisible, or code. Used by the tests and by benchmarks/scorers.py."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 EXACT = {"mode": "exact"}
@@ -44,6 +44,22 @@ SPECS: dict[str, dict[str, Any]] = {
         "tolerance": EXACT,
         "recurrence": "sqrt(x) + 3*x - 1",
     },
+    "plan": {
+        "type": "plan",
+        "names": ["castle", "museum", "park"],
+        "rules": [
+            {"once": ["castle", "museum"]},
+            {"steps": {"at_most": 3}},
+            {"visits": {"start": 9, "stops": [["castle", 2, 8, 12], ["museum", 1, 11, 12]]}},
+            {"route": {"from": "castle", "to": "park", "roads": [["castle", "museum", 3], ["museum", "park", 4]]}},
+        ],
+    },
+    "plan with numbers": {
+        "type": "plan",
+        "names": ["bread", "pie"],
+        "values": "number",
+        "rules": [{"total": {"of": [["bread", 2], ["pie", 5]], "at_least": 30}}],
+    },
     "rubric": {
         "type": "rubric",
         "checks": [
@@ -77,6 +93,234 @@ def soup(rng: random.Random) -> str:
     body = "".join(rng.choice(TOKENS) for _ in range(rng.randrange(40)))
     return rng.choice(("", "Answer: ", "Answer: ", "####", "\\boxed{", "<answer>", "The answer is ")) + body
 
+
+def mutant(rng: random.Random, responses: Sequence[str]) -> str:
+    """Return a response with a few random edits: cut, doubled, moved, repeated a thousand times, or with a token put in."""
+    text = rng.choice(responses)
+    for _ in range(rng.randrange(1, 6)):
+        start, end = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+        span = text[start:end]
+        replacement = (
+            "",
+            span * 2,
+            span[::-1],
+            rng.choice(TOKENS) + span,
+            span.swapcase(),
+            span + rng.choice(FORMS).replace("@", span),
+            span * rng.choice((3, 50, 1_000)),
+            "".join(rng.sample(span, min(len(span), 50))),
+        )
+        text = (text[:start] + rng.choice(replacement) + text[end:])[:MAX_GROWN]
+    return text
+
+
+def splice(rng: random.Random, responses: Sequence[str]) -> str:
+    """Return pieces of several responses in a row."""
+    pieces = []
+    for _ in range(rng.randrange(2, 6)):
+        text = rng.choice(responses)
+        start, end = sorted(rng.randrange(len(text) + 1) for _ in range(2))
+        pieces.append(text[start:end])
+    return rng.choice(("", "\n", " ", ", ", " or ", "Answer: ")).join(pieces)
+
+
+def grown(rng: random.Random, depth: int = 6) -> str:
+    """Return a sentence of a grammar that nests every construct that a scorer knows in every other one."""
+    text = rng.choice(("Answer: @", "Answer: @", "@", "\\boxed{@}", "<answer>@</answer>"))
+    for level in range(depth, -1, -1):
+        if "@" not in text or len(text) > MAX_GROWN:
+            break
+        first, *rest = text.split("@")
+        leaf = level == 0 or len(rest) > 40
+        text = first + "".join(rng.choice(ATOMS if leaf or rng.random() < 0.3 else FORMS) + part for part in rest)
+    return text.replace("@", "1")
+
+
+def repeated(rng: random.Random) -> str:
+    """Return a unit repeated to the length that scorers look at, and one more sign: what makes a careless pattern quadratic."""
+    unit = "".join(rng.choice(TOKENS + ATOMS + FORMS) for _ in range(rng.choice((1, 1, 2, 3)))) or "."
+    opening = rng.choice(("", "", "Answer: ", "Answer: x", "Answer:\n", "\\boxed{"))
+    length = 3_900 if opening else 9_990
+    return (opening + unit * (length // len(unit) + 1))[:length] + rng.choice(("", "x", " x", "\n", "!", ")", "}", '"'))
+
+
+MAX_GROWN = 20_000
+ATOMS = [
+    *(
+        "0",
+        "1",
+        "-2",
+        "12",
+        "3.5",
+        "1,000",
+        "1/2",
+        "½",
+        "10^8",
+        "9" * 90,
+        "1e4000",
+        "0.0001",
+        "x",
+        "y",
+        "e",
+        "i",
+        "π",
+        "C",
+    ),
+    *(
+        "∞",
+        "-∞",
+        "inf",
+        "nan",
+        "∅",
+        "ℝ",
+        "",
+        " ",
+        "B",
+        "London",
+        "true",
+        "no",
+        "unknown",
+        "twelve",
+        "half",
+        "one hundred",
+        "km",
+    ),
+    *(
+        "\u202e12",
+        "\u200b",
+        "١٢",
+        "１２",
+        "²",
+        "0x10",
+        "1_000",
+        "__import__('os')",
+        "lambda: 1",
+        "{0.__class__}",
+        "\\infty",
+    ),
+]
+FORMS = [
+    *(
+        "@+@",
+        "@-@",
+        "@*@",
+        "@/@",
+        "@ @",
+        "@^@",
+        "@^{@}",
+        "@**@",
+        "@!",
+        "-@",
+        "(@)",
+        "[@]",
+        "{@}",
+        "|@|",
+        "@%@",
+        "@_@",
+        "@_{@}",
+    ),
+    *(
+        "\\frac{@}{@}",
+        "\\frac@@",
+        "\\sqrt{@}",
+        "\\sqrt[@]{@}",
+        "√@",
+        "sin @",
+        "sin^@(@)",
+        "log_@ @",
+        "exp(@)",
+        "max(@, @)",
+        "ln|@|",
+    ),
+    *(
+        "@e@",
+        "@ × 10^@",
+        "10^{@}",
+        "1e@",
+        "@ %",
+        "@%",
+        "$@",
+        "$@$",
+        "@ km",
+        "@ km (@ m)",
+        "@ million",
+        "@ (@)",
+        "@ (@ = @)",
+    ),
+    *(
+        "@, @",
+        "@; @",
+        "@ and @",
+        "@ or @",
+        "@, or @",
+        "@ = @",
+        "@ ≈ @",
+        "x = @",
+        "@ ± @",
+        "±@",
+        "@...",
+        "@, i.e. @",
+        "not @",
+    ),
+    *(
+        "(@, @]",
+        "]@, @[",
+        "[@; @)",
+        "@ ∪ @",
+        "@ ∩ @",
+        "@ ∖ @",
+        "ℝ \\ @",
+        "@ < x ≤ @",
+        "x ≥ @",
+        "x ≠ @",
+        "{x | @}",
+        "x ∈ @",
+    ),
+    *(
+        "{@, @}",
+        "\\{@, @\\}",
+        "[[@, @], [@, @]]",
+        "[@ @; @ @]",
+        "[[@ @]\n [@ @]]",
+        "\\begin{pmatrix}@ & @ \\\\ @ & @\\end{pmatrix}",
+    ),
+    *("| @ | @ |\n|---|---|\n| @ | @ |", "np.array(@)", "@ → @ → @", "@\n@", "@\n\n@", "Step @: @", "a_@ = @", "@^T"),
+    *(
+        "**@**",
+        "`@`",
+        "```\n@\n```",
+        "_@_",
+        "“@”",
+        "$$@$$",
+        "\\(@\\)",
+        "\\[@\\]",
+        "\\text{@}",
+        "\\left(@\\right)",
+        "\\boxed{@}",
+    ),
+    *(
+        "Answer: @",
+        "A: @",
+        "#### @",
+        "<answer>@</answer>",
+        '{"answer": @}',
+        '{"answer": "@"}',
+        "The answer is @",
+        "<think>@</think>@",
+    ),
+    *(
+        "@ because @",
+        "@. I hope it is @.",
+        "@, which is @",
+        "It is @",
+        "B) @",
+        "@ (B)",
+        "@ is correct",
+        "yes, @",
+        "minus @",
+        "@ point @",
+    ),
+]
 
 TOKENS = [
     *"0123456789xeiπ+-*/^=<>()[]{}|,.;:!%$#&_\"'`~\\ \n",
@@ -144,6 +388,8 @@ def _long(n: int) -> dict[str, str]:
         "megabyte of line feeds": "Answer:" + "\n" * n,
         "megabyte of quotes": '"' * n,
         "megabyte of full stops": ". " * (n // 2),
+        "megabyte of dots": "." * n + "x",
+        "many dots": "." * 9_990 + "x",
         "megabyte of brackets": "[" * n,
         "megabyte of words": "lorem ipsum dolor " * (n // 18),
         "megabyte of names": "Word " * (n // 5),
@@ -217,6 +463,8 @@ def _symbolic() -> dict[str, str]:
         "poles": "1/(x-x)",
         "run of letters": "x" * 990,
         "subscripts": "x_1" * 300,
+        "hexadecimal base": "log_0x10 x",
+        "huge base": "log_9E9999999 x",
         "commands": "\\frac" * 780,
         "unclosed text": "\\text{" * 600,
         "backslashes": "\\" * 3_900,
@@ -291,5 +539,7 @@ def _markers() -> dict[str, str]:
         "emphasis": "Answer: " + " *a" * 1_300,
         "open emphasis": "Answer: " + " __a" * 900,
         "ticks": "Answer: " + "`" * 3_900,
+        "fences that never close": "Answer (2,3)```\n" * 600,
+        "fences and blank lines": "```\n" + "\n" * 9_000,
         "rows that never close": "Answer: [[\n" + "1\n" * 4_000,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import SPECS, corpus, soup
+from hostile import SPECS, corpus, grown, mutant, repeated, soup, splice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,11 +50,24 @@ def test_no_hostile_response_is_executed_or_right(kind: str, tmp_path: Path) -> 
     assert not canary.exists()
 
 
+RESPONSES = [response for _, response in corpus() if len(response) < 5_000]
+MAKERS: dict[str, Callable[[random.Random], str]] = {
+    "soup": soup,
+    "mutant": lambda rng: mutant(rng, RESPONSES),
+    "splice": lambda rng: splice(rng, RESPONSES),
+    "grown": grown,
+    "repeated": repeated,
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("kind", SPECS)
-def test_random_tokens_raise_nothing(kind: str) -> None:
-    rng = random.Random(kind)
-    for _ in range(300):
-        judge(soup(rng), SPECS[kind])
+def test_random_responses_raise_nothing(kind: str, maker: str) -> None:
+    rng = random.Random(f"{kind} {maker}")
+    for _ in range(20 if maker == "repeated" else 100):
+        verdict = judge(MAKERS[maker](rng), SPECS[kind])
+        assert 0 <= verdict.score <= 1
+        assert verdict.answered or not verdict.score
 
 
 @settings(max_examples=150, deadline=None)

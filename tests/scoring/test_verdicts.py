@@ -5,13 +5,38 @@ import math
 from typing import Any
 
 import pytest
+from hostile import SPECS
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qbench.errors import AnswerSpecError
-from qbench.scoring import FAILED, TYPES, check_spec, choice_results, judge, process_results
+from qbench.scoring import (
+    FAILED,
+    TYPES,
+    check_spec,
+    choice_results,
+    declinable_choice_results,
+    judge,
+    mean_where_asked,
+    process_results,
+)
 from qbench.scoring.degeneration import damage, degeneration
 from qbench.scoring.prose import Prose, syllables
 
 EXACT = {"mode": "exact"}
+FIELDS = sorted({field for spec in SPECS.values() for field in spec} | {"aliases", "lhs", "plus_c", "options"})
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1/0", "1e99999", "(1,"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["mode", "abs", "n", "A", "km", ""]), inner, max_size=3)
+    ),
+)
 
 
 # ---------------------------------------------------------------- specs
@@ -22,6 +47,12 @@ EXACT = {"mode": "exact"}
     [
         ({"type": "nubmer", "target": "1"}, "Did you mean number"),
         ({"type": "number", "target": "1"}, "no tolerance"),
+        ({"type": ["number"], "target": "1"}, "has the type"),
+        ({"type": "number", "target": "1", "tolerance": {"mode": ["exact"]}}, "has the mode"),
+        ({"type": "text", "target": "red", "aliases": 3}, "aliases is 3; it must be a list"),
+        ({"type": "choice", "target": "A", "labels": 3}, "labels is 3; it must be a list"),
+        ({"type": "choice", "target": "A", "options": ["Paris"]}, "must map each label"),
+        ({"type": "expression", "target": "x", "variables": ["x", ""], "tolerance": EXACT}, "no name of a variable"),
         ({"type": "number", "target": "1", "tolerance": {"mode": "digits"}}, "no mode|has the mode"),
         ({"type": "number", "target": "1", "tolerance": {"mode": "abs"}}, "needs the field 'abs'"),
         ({"type": "number", "target": "1", "tolerance": {"mode": "rel", "rel": -1}}, "outside its range"),
@@ -50,15 +81,30 @@ EXACT = {"mode": "exact"}
         ({"type": "trace", "target": ["1"], "tolerance": EXACT, "recurrence": "3*z"}, "x, y and n"),
         ({"type": "rubric", "checks": []}, "list of checks"),
         ({"type": "rubric", "checks": [{"wrods": {}}]}, "Did you mean words"),
-        ({"type": "rubric", "checks": [{"words": {"least": 3}}]}, "between, at_least and at_most"),
+        ({"type": "rubric", "checks": [{"words": {"least": 3}}]}, "between, at_least, at_most and exactly"),
         ({"type": "rubric", "checks": [{"words": {"between": [9, 3]}}]}, "exceeds"),
         ({"type": "rubric", "checks": [{"mentions": "red"}]}, "list of phrases"),
         ({"type": "rubric", "checks": [{"json": {"pattern": "x"}}]}, "'pattern' is not supported"),
     ],
 )
 def test_a_malformed_spec_is_named(answer: dict[str, Any], message: str) -> None:
-    with pytest.raises(AnswerSpecError, match=message):
+    with pytest.raises(AnswerSpecError, match=message) as caught:
         judge("Answer: 1", answer)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith((".", "?"))
+
+
+@given(
+    kind=st.sampled_from(list(SPECS)),
+    changes=st.dictionaries(st.sampled_from(FIELDS), ANYTHING, min_size=1, max_size=3),
+)
+def test_whatever_a_spec_says_it_is_read_or_refused(kind: str, changes: dict[str, Any]) -> None:
+    answer = SPECS[kind] | changes
+    try:
+        check_spec(answer)
+    except AnswerSpecError:
+        return
+    judge("Answer: 1", answer)
 
 
 def test_a_field_that_no_scorer_reads_is_refused_by_the_bank_and_ignored_by_the_judge() -> None:
@@ -107,18 +153,45 @@ def test_a_failure_of_the_machine_is_missing_and_not_wrong() -> None:
     metrics = process_results(document(type="text", target="Paris"), [FAILED + "logits are NaN"])
     assert list(metrics) == ["score", "answered", "matching_digits"]
     assert all(math.isnan(value) for value in metrics.values())
-    metrics = choice_results({"target_index": 0}, [(math.nan, False), (-1.0, True)])
-    assert list(metrics) == ["score", "answered", "margin", "brier"]
+    metrics = choice_results({"target_index": 0, "choices": ["a", "b"]}, [(math.nan, False), (-1.0, True)])
+    assert list(metrics) == ["score", "score_norm", "answered", "margin", "brier", "confidence"]
     assert all(math.isnan(value) for value in metrics.values())
+
+
+def choice(target_index: int, declining_index: int = -1) -> dict[str, Any]:
+    choices = ["ten", "one", "thousand"]
+    return {"choices": choices, "target_index": target_index, "declining_index": declining_index}
 
 
 def test_a_choice_is_scored_by_margin_and_brier() -> None:
     results = [(math.log(0.6), True), (math.log(0.3), False), (math.log(0.1), False)]
-    assert choice_results({"target_index": 0}, results) == pytest.approx(
-        {"score": 1, "answered": 1, "margin": math.log(2), "brier": 0.4**2 + 0.3**2 + 0.1**2}
+    assert choice_results(choice(0), results) == pytest.approx(
+        {
+            "score": 1,
+            "score_norm": 1,
+            "answered": 1,
+            "margin": math.log(2),
+            "brier": 0.4**2 + 0.3**2 + 0.1**2,
+            "confidence": 0.6,
+        }
     )
-    assert choice_results({"target_index": 1}, results)["score"] == 0
-    assert choice_results({"target_index": 0}, [(-5.0, False), (-5.0, False)])["score"] == 0  # a tie is no choice
+    assert choice_results(choice(1), results)["score"] == 0
+    by_length = choice_results(choice(2), [(-1.0, True), (-1.2, False), (-2.0, False)])
+    assert (by_length["score"], by_length["score_norm"]) == (0, 1)  # 1/3 nat a byte against 1/4
+    assert choice_results(choice(0), [(-5.0, False), (-5.0, False), (-6.0, False)])["score"] == 0  # a tie is no choice
+
+
+def test_who_declines_does_not_answer_and_who_answers_the_unanswerable_hallucinates() -> None:
+    first, second = [(-1.0, True), (-2.0, False), (-3.0, False)], [(-2.0, False), (-1.0, True), (-3.0, False)]
+    declined = declinable_choice_results(choice(0, declining_index=0), first)
+    assert (declined["score"], declined["answered"], declined["hallucinated"]) == (1, 0, 0)
+    invented = declinable_choice_results(choice(0, declining_index=0), second)
+    assert (invented["score"], invented["answered"], invented["hallucinated"]) == (0, 1, 1)
+    shy = declinable_choice_results(choice(1, declining_index=0), first)
+    assert (shy["score"], shy["answered"]) == (0, 0)
+    assert math.isnan(shy["hallucinated"])  # the question had an answer
+    assert mean_where_asked([declined["hallucinated"], invented["hallucinated"], shy["hallucinated"]]) == 0.5
+    assert math.isnan(mean_where_asked([math.nan]))
 
 
 def test_a_cut_response_says_so() -> None:

@@ -1,0 +1,162 @@
+"""How large a sweep must be, from a pilot run or from stated noise: what ``qbench plan`` prints."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qbench.errors import QBenchError, did_you_mean
+from qbench.pairing import pair_levels
+from qbench.records import read_sweep
+from qbench.report.compute import Scores
+from qbench.stats import Design, Noise, items_needed, noise, smallest_difference, templates_needed
+
+ITEMS = (1, 5, 20, 50)  # of a template, for which templates are counted
+DEFAULT_LEVEL = "q4"  # where people want to know
+N_STRATA = 3  # subcategories of a category of the bank
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What one category takes. None where no number is enough."""
+
+    category: str
+    noise: Noise
+    n_templates: int
+    """In the pilot run; 0 without one."""
+    n_items: int
+    """Of each template in the pilot run."""
+    smallest: float
+    """The difference that the pilot's own size shows with the wanted power; NaN without a pilot."""
+    templates: dict[int, int | None]
+    """Templates by items of each."""
+    items: int | None
+    """Items of each of the pilot's templates."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a wanted difference takes."""
+
+    difference: float
+    power: float
+    confidence: float
+    level: str
+    needed: tuple[Needed, ...]
+
+    def __str__(self) -> str:
+        points = f"{100 * self.difference:g} percentage points"
+        of = f" at {self.level}, as noisy as in the pilot run" if self.level else ""
+        lines = [
+            f"To see a true difference of {points} with {100 * self.power:g} % power{of}, a category needs",
+            "",
+            f"{'':14} {'flips':>6} {'corr.':>6}  "
+            + " ".join(f"{f'{n} items':>9}" for n in ITEMS)
+            + "   its own templates",
+        ]
+        for row in self.needed:
+            templates = " ".join(f"{_or_none(row.templates[n]):>9}" for n in ITEMS)
+            own = ""
+            if row.n_templates:
+                items = f"{row.items} items each" if row.items else "no number of items"
+                own = f"   {row.n_templates}: {items}; today's {row.n_items} show {_points(row.smallest)} points"
+            lines.append(
+                f"{row.category.replace('_', ' '):14} {100 * row.noise.flip_rate:5.1f}% {row.noise.correlation:6.3f}  {templates}{own}"
+            )
+        lines += [
+            "",
+            "Columns: templates of 1, 5, 20 or 50 items each. flips: items whose score changes; corr.: of two items of a template.",
+        ]
+        return "\n".join(lines)
+
+
+def _or_none(count: int | None) -> str:
+    return "–" if count is None else f"{count:,}"
+
+
+def _points(difference: float) -> str:
+    return "–" if math.isnan(difference) else f"{100 * difference:.1f}"
+
+
+def plan(
+    run: Path | None = None,
+    *,
+    level: str | None = None,
+    difference: float = 2.0,
+    power: float = 0.8,
+    confidence: float = 0.95,
+    flip_rate: float | None = None,
+    design_effect: float = 1.0,
+    items: int = 20,
+) -> Plan:
+    """Say how many templates and items a wanted difference takes, in each category.
+
+    Args:
+        run: a finished sweep, as a pilot; else state flips and design effect.
+        level: whose noise is taken; q4 if the run has it, else its last level.
+        difference: true difference to be seen, in percentage points.
+        power: chance of seeing it.
+        confidence: of the interval that has to leave 0 out.
+        flip_rate: percent of the items that flip, without a run.
+        design_effect: by how much the variance exceeds that of independent items, without a run.
+        items: of each template, that the design effect was seen with.
+
+    Raises:
+        QBenchError: neither a run nor a flip rate, numbers out of range, or a level that the run does not have.
+    """
+    for name, value, low, high in (
+        ("power", power, 0, 1),
+        ("confidence", confidence, 0, 1),
+        ("difference", difference, 0, 100),
+    ):
+        if not low < value < high:
+            raise QBenchError(f"{name} must lie between {low} and {high}, not {value:g}.")
+    wanted = difference / 100
+    if run is not None:
+        name, categories = _pilot(Path(run), level)
+    elif flip_rate is not None:
+        if not 0 < flip_rate <= 100 or design_effect < 1 or items < 1:
+            raise QBenchError(
+                "The flip rate must lie between 0 and 100 percent, the design effect and the items be at least 1."
+            )
+        stated = Noise.of_design_effect(flip_rate / 100, design_effect, items)
+        name, categories = "", [("a category", stated, 0, items, N_STRATA)]
+    else:
+        raise QBenchError(
+            "Give a finished sweep as a pilot (qbench plan runs/NAME), or state --flip-rate and --design-effect."
+        )
+    needed = []
+    for category, seen, n_templates, n_items, n_strata in categories:
+        options: dict[str, Any] = {"confidence": confidence, "wanted": power, "n_strata": n_strata}
+        needed.append(
+            Needed(
+                category,
+                seen,
+                n_templates,
+                n_items,
+                smallest_difference(seen, n_templates, n_items, **options) if n_templates else math.nan,
+                {n: templates_needed(seen, wanted, n, **options) for n in ITEMS},
+                items_needed(seen, wanted, n_templates, **options) if n_templates else None,
+            )
+        )
+    return Plan(wanted, power, confidence, name, tuple(needed))
+
+
+def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, int, int, int]]]:
+    """Name of the level, and the noise of each category with its templates, items of each, and strata."""
+    sweep = read_sweep(run)
+    others = [name for name in sweep.levels if name != sweep.baseline]
+    if level is None:
+        level = DEFAULT_LEVEL if DEFAULT_LEVEL in others else others[-1]
+    if level not in others:
+        raise QBenchError(f"{run} has no level {level!r}.{did_you_mean(level, others)} It has {', '.join(others)}.")
+    baseline, other = sweep.run(sweep.baseline), sweep.run(level)
+    scores = Scores.of([pair_levels(baseline, [other], task) for task in sweep.tasks])
+    found = []
+    for category in dict.fromkeys(scores.category.tolist()):
+        members = scores.category == category
+        design = Design.of(scores.template[members], scores.stratum[members])
+        seen = noise(scores.baseline[members], scores.levels[members, 0], design)
+        n_templates = len(design.of_template)
+        found.append((category, seen, n_templates, round(int(members.sum()) / n_templates), len(design.weight)))
+    return level, found

@@ -1,0 +1,314 @@
+"""The figures of a report as Vega-Lite, made with Altair: the page draws them, and vl-convert makes the PDF and SVG of a paper."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from qbench.report.table import Kind, Row, Table, TemplateRow
+from qbench.report.wording import caption, finding, label, points
+from qbench.stats import Estimate
+
+Spec = dict[str, Any]
+Record = dict[str, Any]
+
+INK, NEUTRAL, PAPER = "#1d232b", "#7a828c", "#f5f4f1"
+LOSS, GAIN = "#b2352b", "#2466a8"
+LINE, BAND = "#b2362c", "#c9685f"
+DARK = {INK: "#e4e7eb", NEUTRAL: "#98a1ac", PAPER: "#262b32", LINE: "#ef8a7d", BAND: "#d9766b"}
+"""What the page puts in place of these colors on a dark background. Those of cells stay: their text is white on both."""
+LADDER = ((0x33, 0x6F, 0xB5), (0x97, 0x6B, 0xB4), (0xD1, 0x4B, 0x3A))  # from the most to the least precise level
+WORST = 30.0  # points at which the heatmap's color is full
+DATA = "data"
+NAMED = alt.NamedData(DATA)
+
+
+def heatmap(table: Table) -> Spec:
+    """Categories by levels, colored by the difference; in each cell the number with its mark, and its interval below."""
+    shown = [row for row in table.rows if row.kind in (Kind.CATEGORY, Kind.TASK, Kind.ALL)]
+    n_lines = 1 + max(level.count("-") for level in table.compared)
+    head = alt.Axis(
+        orient="top",
+        labelAngle=0,
+        labelLimit=84,
+        labelExpr="split(datum.label, '-')",
+        labelPadding=6 + 12 * (n_lines - 1),
+    )
+    strong = f"abs(datum.difference) > {0.6 * WORST}"
+    base = _chart().encode(
+        x=alt.X("level:N", sort=list(table.compared), title=None, axis=head),
+        y=alt.Y("row:N", sort=[label(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
+        tooltip=["row:N", "level:N", alt.Tooltip("text:N", title="difference"), "verdict:N"],
+    )
+    color = alt.Color(
+        "difference:Q",
+        scale=alt.Scale(domain=[-WORST, 0, WORST], range=[LOSS, PAPER, GAIN], interpolate="lab", clamp=True),
+        legend=None,
+    )
+    squares = base.mark_rect(cornerRadius=3, stroke=PAPER, strokeWidth=1).encode(color=color)
+    ink = alt.condition(strong, alt.value("white"), alt.value(INK))
+    numbers = base.mark_text(fontSize=12, dy=-6).encode(text="short:N", color=ink)
+    intervals = base.mark_text(fontSize=9, dy=8, opacity=0.85).encode(text="interval:N", color=ink)
+    chart = (squares + numbers + intervals).properties(width=alt.Step(86), height=alt.Step(36))
+    return _spec(chart, _records(table, shown), f"Heatmap. {caption(table)}.")
+
+
+def panels(table: Table) -> list[Spec]:
+    """The difference of each row along the levels with its intervals: small charts for a grid of them, on one scale."""
+    chart = _curve(table, height=112).properties(width="container")
+    shared = _spec(chart, [], "")
+    return [
+        {
+            **shared,
+            "datasets": {DATA: _curve_records(table, [row])},
+            "title": {"text": label(row), "anchor": "start"},
+            "description": f"{label(row)}: difference at each level. {caption(table)}.",
+        }
+        for row in table.rows
+    ]
+
+
+def curves(table: Table) -> Spec:
+    """The curves of all rows in one figure, on one scale."""
+    shown = [row for row in table.rows if row.kind is not Kind.TASK] or list(table.rows)
+    panels = alt.Facet("row:N", title=None, sort=[label(row) for row in shown], header=alt.Header(labelAnchor="start"))
+    chart = _curve(table, height=100).properties(width=150).facet(panels, columns=4)
+    return _spec(chart, _curve_records(table, shown), f"Degradation curves. {caption(table)}.")
+
+
+def difficulty(table: Table) -> Spec:
+    """Score by difficulty, a line for each level, with intervals."""
+    records = [
+        {"difficulty": row.name, "level": level, **_shares(estimate)}
+        for row in table.difficulty
+        for level, estimate in _scores(table, row)
+        if estimate.is_estimable
+    ]
+    levels = [table.baseline, *_ladder(table)]
+    base = _chart().encode(
+        x=alt.X("difficulty:O", title="difficulty", axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset("level:N", sort=levels),
+        color=alt.Color(
+            "level:N",
+            sort=levels,
+            scale=alt.Scale(domain=levels, range=_gradient(len(levels))),
+            legend=alt.Legend(orient="top", title=None, columns=5),
+        ),
+        tooltip=["difficulty:O", "level:N", alt.Tooltip("text:N", title="score, %")],
+    )
+    bars = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("low:Q", title="score, %"), y2="high:Q")
+    dots = base.mark_circle(size=46, opacity=1).encode(y=alt.Y("value:Q", title="score, %"))
+    chart = (bars + dots).properties(width="container", height=260)
+    return _spec(chart, records, "Score by difficulty, 1 to 5, for each level, with intervals.")
+
+
+def pareto(table: Table) -> Spec:
+    """Score against bits a weight, with intervals; a line through the levels that no cheaper one reaches."""
+    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    bits = {level.name: level.bits_per_weight for level in table.levels}
+    records: list[Record] = [
+        {"level": level, "bits": bits[level], **_shares(estimate)}
+        for level, estimate in _scores(table, total)
+        if estimate.is_estimable and not math.isnan(bits[level])
+    ]
+    best = -math.inf
+    for position, record in enumerate(sorted(records, key=lambda record: (record["bits"], -record["value"]))):
+        record["above"] = position % 2 == 0  # names of neighbours are set on different sides
+        record["frontier"] = record["value"] > best
+        best = max(best, record["value"])
+    y = f"score, %, {label(total)}"
+    base = _chart().encode(
+        x=alt.X(
+            "bits:Q",
+            title="bits per weight",
+            scale=alt.Scale(zero=False, padding=24),
+            axis=alt.Axis(grid=False, tickCount=9),
+        ),
+        tooltip=["level:N", alt.Tooltip("bits:Q", format=".2f"), alt.Tooltip("text:N", title="score, %")],
+    )
+    value = alt.Y("value:Q", title=y, scale=alt.Scale(zero=False))
+    bars = base.mark_rule(color=NEUTRAL).encode(y=alt.Y("low:Q", title=y, scale=alt.Scale(zero=False)), y2="high:Q")
+    frontier = base.mark_line(color=LINE, opacity=0.5).encode(y=value).transform_filter("datum.frontier")
+    dots = base.mark_circle(size=70, color=LINE, opacity=1).encode(y=value)
+    names = [
+        base.mark_text(align="left", dx=7, dy=dy, color=INK).encode(y=value, text="level:N").transform_filter(which)
+        for which, dy in (("datum.above", -8), ("!datum.above", 12))
+    ]
+    chart = alt.layer(frontier, bars, dots, *names).properties(width="container", height=280)
+    return _spec(chart, records, "Score against bits per weight for each level, with intervals.")
+
+
+def forest(table: Table) -> Spec:
+    """The difference of every template of one category at one level, from its own items. The page sets both parameters."""
+    levels = list(_ladder(table))
+    uses = Counter((row.category, row.template) for row in table.templates)
+    records = [
+        {"template": _name(row, uses), "category": row.category, "level": level, **_points(difference)}
+        for row in sorted(table.templates, key=lambda row: row.category)
+        for level, difference in zip(table.compared, row.differences, strict=True)
+        if level in levels and difference.is_estimable
+    ]
+    category = alt.param(name="category", value=next((record["category"] for record in records), ""))
+    level = alt.param(name="level", value=levels[-1] if levels else "")
+    order = alt.EncodingSortField("difference", op="min", order="ascending")
+    base = (
+        _chart()
+        .transform_filter("datum.category == category && datum.level == level")
+        .encode(
+            y=alt.Y("template:N", sort=order, title=None, axis=alt.Axis(labelLimit=190)),
+            tooltip=["template:N", alt.Tooltip("text:N", title="difference")],
+        )
+    )
+    x = "difference, points"
+    bars = base.mark_rule(color=NEUTRAL, strokeWidth=1.5).encode(x=alt.X("low:Q", title=x), x2="high:Q")
+    dots = base.mark_circle(size=50, color=LINE, opacity=1).encode(x=alt.X("difference:Q", title=x))
+    zero = _chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(x=alt.datum(0))
+    chart = alt.layer(zero, bars, dots).properties(width="container", height=alt.Step(19)).add_params(category, level)
+    return _spec(chart, records, "The difference of each template of a category at a level, with intervals.")
+
+
+FIGURES = {"heatmap": heatmap, "curves": curves, "difficulty": difficulty, "pareto": pareto}
+PAPER_WIDTH = 420  # of a figure that fills its container on the page
+
+
+def render(table: Table) -> dict[str, bytes]:
+    """Return the figures that there is something to draw in, as PDF and SVG."""
+    files = {}
+    for name, draw in FIGURES.items():
+        spec = draw(table)
+        if not spec["datasets"][DATA]:
+            continue
+        if spec.get("width") == "container":
+            spec["width"] = PAPER_WIDTH
+        files[f"figures/{name}.pdf"] = vl_convert.vegalite_to_pdf(spec)
+        files[f"figures/{name}.svg"] = vl_convert.vegalite_to_svg(spec).encode()
+    return files
+
+
+# ---------------------------------------------------------------- parts
+
+
+def _chart() -> Any:
+    """A chart of the data that `_spec` sets below it: Altair would check thousands of records one by one."""
+    return alt.Chart(NAMED)
+
+
+def _spec(chart: Any, records: Sequence[Record], description: str) -> Spec:
+    """The chart as a specification without a background, so that it stands on a light and on a dark page."""
+    spec: Spec = chart.to_dict(validate=False)  # the tests draw every figure, which says more
+    config = {
+        "view": {"stroke": None},
+        "axis": {"domain": False, "ticks": False, "gridOpacity": 0.5, "labelPadding": 6},
+    }
+    return {
+        **spec,
+        "datasets": {DATA: list(records)},
+        "background": "transparent",
+        "config": config,
+        "description": description,
+    }
+
+
+def _curve(table: Table, *, height: int) -> Any:
+    """Zero, the noise floor, the band of the intervals, the line."""
+    levels = list(_ladder(table))
+    angle = 0 if all(len(level) <= 4 for level in levels) else -40
+    domain = _common_domain(table)
+    scale = alt.Scale(domain=domain, nice=False, clamp=True)
+    y_axis = alt.Axis(tickCount=4, grid=True)
+    base = _chart().encode(
+        x=alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=angle, labelLimit=56, grid=False))
+    )
+
+    def y(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", title=None, scale=scale, axis=y_axis)
+
+    zero = _chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(y=alt.datum(0))
+    floor = base.mark_area(opacity=0.25, color=NEUTRAL).encode(y=y("floor_low"), y2="floor_high")
+    band = base.mark_area(opacity=0.28, color=BAND).encode(y=y("low"), y2="high")
+    line = base.mark_line(color=LINE, strokeWidth=2).encode(y=y("difference"))
+    dots = base.mark_circle(color=LINE, size=34, opacity=1).encode(
+        y=y("difference"), tooltip=["level:N", alt.Tooltip("text:N", title="difference"), "verdict:N"]
+    )
+    return alt.layer(zero, floor, band, line, dots).properties(height=height)
+
+
+def _curve_records(table: Table, rows: Sequence[Row]) -> list[Record]:
+    """Each with the ends of its row's noise floor, where there is one."""
+    records = _records(table, rows)
+    floors = {record["row"]: record for record in records if record["level"] == table.noise_floor}
+    for record in records:
+        if floor := floors.get(record["row"]):
+            record |= {"floor_low": floor["low"], "floor_high": floor["high"]}
+    return [record for record in records if record["level"] != table.noise_floor]
+
+
+def _records(table: Table, rows: Sequence[Row]) -> list[Record]:
+    return [
+        {
+            "row": label(row),
+            "level": cell.level,
+            "verdict": str(cell.verdict),
+            "short": f"{points(cell.difference.value)} {finding(cell, table.settings.confidence).split(' ')[0]}".strip(),
+            **_points(cell.difference),
+        }
+        for row in rows
+        for cell in row.cells
+        if cell.difference.is_estimable
+    ]
+
+
+def _points(estimate: Estimate) -> Record:
+    low, high = estimate.interval
+    interval = f"[{points(low)}, {points(high)}]"
+    ends = {"difference": estimate.value, "low": low, "high": high}
+    hundredfold = {name: round(100 * value, 3) for name, value in ends.items()}
+    return {**hundredfold, "interval": interval, "text": f"{points(estimate.value)} {interval}"}
+
+
+def _shares(estimate: Estimate) -> Record:
+    low, high = estimate.interval
+    text = f"{100 * estimate.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    ends = {"value": estimate.value, "low": low, "high": high}
+    return {**{name: round(100 * value, 3) for name, value in ends.items()}, "text": text}
+
+
+def _scores(table: Table, row: Row) -> Iterator[tuple[str, Estimate]]:
+    yield table.baseline, row.baseline
+    yield from ((cell.level, cell.score) for cell in row.cells if cell.level != table.noise_floor)
+
+
+def _ladder(table: Table) -> Iterator[str]:
+    """The levels that have cells, without the noise floor."""
+    return (level for level in table.compared if level != table.noise_floor)
+
+
+def _name(row: TemplateRow, uses: Counter[tuple[str, str]]) -> str:
+    """The template's name, behind that of its subcategory where another one has the same."""
+    return row.template if uses[row.category, row.template] == 1 else f"{row.stratum}: {row.template}"
+
+
+def _common_domain(table: Table) -> list[float]:
+    """One scale for all small charts, so that they can be compared."""
+    ends = [
+        100 * end
+        for row in table.rows
+        for cell in row.cells
+        if cell.difference.is_estimable
+        for end in cell.difference.interval
+    ]
+    return [5 * math.floor(min([*ends, -5.0]) / 5), 5 * math.ceil(max([*ends, 5.0]) / 5)]
+
+
+def _gradient(n: int) -> list[str]:
+    """n colors along LADDER."""
+    colors = []
+    for i in range(n):
+        place = 2 * i / max(n - 1, 1)
+        left = min(int(place), 1)
+        mixed = (round(a + (place - left) * (b - a)) for a, b in zip(LADDER[left], LADDER[left + 1], strict=True))
+        colors.append("#" + "".join(f"{part:02x}" for part in mixed))
+    return colors

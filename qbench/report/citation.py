@@ -1,0 +1,86 @@
+"""What a paper needs: a paragraph on how the numbers were made, and the references behind it."""
+
+from qbench import __version__
+from qbench.report.latex import escape
+from qbench.report.table import Table
+
+BIBTEX = {
+    "qbench": """@software{qbench,
+  title   = {qbench: what quantization broke in a language model},
+  author  = {{The qbench authors}},
+  version = {VERSION},
+  note    = {NOTE}
+}""",
+    "eval-harness": """@misc{eval-harness,
+  author = {Gao, Leo and Tow, Jonathan and Abbasi, Baber and Biderman, Stella and Black, Sid and DiPofi, Anthony and others},
+  title  = {The Language Model Evaluation Harness},
+  year   = {2024},
+  doi    = {10.5281/zenodo.12608602}
+}""",
+    "hall1988": """@article{hall1988,
+  author  = {Hall, Peter},
+  title   = {On Symmetric Bootstrap Confidence Intervals},
+  journal = {Journal of the Royal Statistical Society, Series B},
+  volume  = {50},
+  number  = {1},
+  pages   = {35--45},
+  year    = {1988}
+}""",
+    "tango1998": """@article{tango1998,
+  author  = {Tango, Toshiro},
+  title   = {Equivalence Test and Confidence Interval for the Difference in Proportions for the Paired-Sample Design},
+  journal = {Statistics in Medicine},
+  volume  = {17},
+  pages   = {891--908},
+  year    = {1998}
+}""",
+    "holm1979": """@article{holm1979,
+  author  = {Holm, Sture},
+  title   = {A Simple Sequentially Rejective Multiple Test Procedure},
+  journal = {Scandinavian Journal of Statistics},
+  volume  = {6},
+  number  = {2},
+  pages   = {65--70},
+  year    = {1979}
+}""",
+    "miller2024": """@misc{miller2024,
+  author = {Miller, Evan},
+  title  = {Adding Error Bars to Evals: A Statistical Approach to Language Model Evaluations},
+  year   = {2024},
+  eprint = {2411.00640},
+  archivePrefix = {arXiv}
+}""",
+}
+
+
+def methods(table: Table) -> str:
+    """Return the paragraph, in LaTeX, with citations to the entries of `bibtex`."""
+    source, settings = table.provenance, table.settings
+    total = max(table.rows, key=lambda row: row.baseline.n_items)
+    levels = escape(", ".join(level for level in table.compared if level != table.noise_floor))
+    model = escape(source.model)
+    bank = f" (bank version {source.bank_version}, SHA-256 {source.bank_sha256[:12]})" if source.bank_sha256 else ""
+    floor = (
+        " The baseline was evaluated a second time at another batch size; differences between the two are the noise floor."
+        if table.noise_floor
+        else ""
+    )
+    return (
+        f"We evaluated {model} with qbench {__version__}~\\cite{{qbench}}{bank} on the Language Model Evaluation "
+        f"Harness~\\cite{{eval-harness}} at {levels} against {escape(table.baseline)}. All levels answered the same "
+        f"{total.baseline.n_items:,} items, drawn from {total.baseline.n_templates:,} templates; differences are paired on items "
+        "and averaged with equal weight over templates, subcategories and categories. Because items of one template are not "
+        "independent~\\cite{miller2024}, "
+        f"{100 * settings.confidence:g}\\,\\% intervals come from a studentised bootstrap~\\cite{{hall1988}} that resamples templates "
+        f"within subcategories ({settings.n_resamples:,} resamples), joined with Tango's score interval~\\cite{{tango1998}} where "
+        "fewer than 20 items flip. We call a level degraded where the whole interval lies below zero, within margin where it lies "
+        f"inside $\\pm{settings.margin:g}$ percentage points, which were declared beforehand, and undecided otherwise; "
+        f"Holm's correction~\\cite{{holm1979}} is applied over categories.{floor}"
+    )
+
+
+def bibtex(table: Table | None = None) -> str:
+    """Return the references; with a table, that of qbench names the bank."""
+    note = f"Question bank SHA-256 {table.provenance.bank_sha256}" if table and table.provenance.bank_sha256 else ""
+    entries = [entry.replace("VERSION", __version__).replace("NOTE", note) for entry in BIBTEX.values()]
+    return "\n\n".join(entries) + "\n"

@@ -1,0 +1,108 @@
+"""What a report found, in a few sentences. None of them has a number without its interval."""
+
+from collections.abc import Iterator
+
+from qbench.report.table import Cell, Kind, Row, Table
+from qbench.report.wording import change, label, points, share
+from qbench.stats import Estimate, Verdict
+
+
+def findings(table: Table) -> list[str]:
+    """The largest loss, what breaks first, where the cliff is, and what of all this is noise."""
+    return [*_largest(table), *_first(table), *_cliff(table), *_noise(table)]
+
+
+def _number(estimate: Estimate) -> str:
+    value, interval = change(estimate)
+    return f"{value} points {interval}"
+
+
+def _cells(table: Table) -> list[tuple[Row, Cell]]:
+    """The cells of categories and tasks at levels, where there is a number."""
+    return [
+        (row, cell)
+        for row in table.rows
+        for cell in row.cells
+        if row.kind is not Kind.ALL and cell.level != table.noise_floor and cell.difference.is_estimable
+    ]
+
+
+def _largest(table: Table) -> Iterator[str]:
+    cells = _cells(table)
+    if not cells:
+        yield "No difference can be estimated: every group has a single template, or no items that all levels answered."
+        return
+    row, cell = min(cells, key=lambda found: found[1].difference.value)
+    score, interval = share(row.baseline)
+    if cell.verdict is Verdict.DEGRADED:
+        yield (
+            f"The largest loss is in {label(row)} at {cell.level}: {_number(cell.difference)}, "
+            f"from {score} % {interval} at {table.baseline}."
+        )
+    elif cell.difference.value < 0:
+        yield f"No loss is proven. The largest that was seen is in {label(row)} at {cell.level}: {_number(cell.difference)}."
+    else:
+        yield f"No loss was seen. The smallest gain is in {label(row)} at {cell.level}: {_number(cell.difference)}."
+
+
+def _first(table: Table) -> Iterator[str]:
+    """The first level, going down, at which a category is degraded after Holm's correction, and who loses the most there."""
+    cells = _cells(table)
+    kind = Kind.CATEGORY if any(row.kind is Kind.CATEGORY for row, _ in cells) else Kind.TASK
+    degraded = [
+        (row, cell)
+        for row, cell in cells
+        if row.kind is kind and cell.is_degraded_after_holm(table.settings.confidence)
+    ]
+    level = next((level for level in table.compared if any(cell.level == level for _, cell in degraded)), None)
+    if level is None:
+        return
+    hit = [(row, cell) for row, cell in degraded if cell.level == level]
+    row, cell = min(hit, key=lambda found: found[1].difference.value)
+    some = f"it is {label(row)}" if len(hit) == 1 else f"there are {len(hit)}, {label(row)} the most"
+    yield (
+        f"What breaks first: going down, {level} is the first level at which the loss of a single {kind} is proven, after Holm's "
+        f"correction; {some}: {_number(cell.difference)}.{_rank(table, row, level)}"
+    )
+
+
+def _rank(table: Table, row: Row, level: str) -> str:
+    ranks = {rank.category: rank for rank in table.ranking.get(level, ())}
+    rank = ranks.get(row.name)
+    if row.kind is not Kind.CATEGORY or rank is None:
+        return ""
+    allowed = f"rank {rank.best}" if rank.best == rank.worst else f"any rank from {rank.best} to {rank.worst}"
+    return f" Among {len(ranks)} categories the data allow it {allowed}."
+
+
+def _cliff(table: Table) -> Iterator[str]:
+    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    found = table.cliffs.get(total.name)
+    if not found:
+        return
+    at = {cell.level: cell.difference for cell in total.cells}
+    margin = f"{table.settings.margin:g} points"
+    safe = (
+        f"levels down to {found.last_safe} are proven to lose less than {margin} ({_number(at[found.last_safe])})"
+        if found.last_safe
+        else f"no level is proven to lose less than {margin}"
+    )
+    harmful = (
+        f"a loss is proven from {found.first_harmful} on ({_number(at[found.first_harmful])})"
+        if found.first_harmful
+        else "no level is proven to lose anything"
+    )
+    yield f"The cliff, for {label(total)}: {safe}, and {harmful}."
+
+
+def _noise(table: Table) -> Iterator[str]:
+    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    cell = next((cell for cell in total.cells if cell.level == table.noise_floor), None)
+    if cell is None:
+        yield "The noise floor was not measured, so small differences may come from batch size and rounding alone."
+    elif cell.difference.is_estimable:
+        low, high = cell.difference.interval
+        yield (
+            f"The noise floor: {table.baseline} once more, at another batch size, differs from itself by "
+            f"{points(cell.difference.value)} points [{points(low)}, {points(high)}] for {label(total)}."
+        )

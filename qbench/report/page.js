@@ -1,0 +1,240 @@
+"use strict";
+// Draws the figures and lets a reader look through the items. Text from models and files is only ever written with textContent.
+
+const byId = (id) => document.getElementById(id);
+const darkTheme = window.matchMedia("(prefers-color-scheme: dark)");
+
+// ---------------------------------------------------------------- figures
+
+const { specs, dark } = JSON.parse(byId("charts-data").textContent);
+const views = new Map(); // by their place on the page
+
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(`--${name}`).trim();
+  const text = { labelColor: color("muted"), titleColor: color("muted"), titleFontWeight: "normal", labelFontSize: 11, titleFontSize: 11 };
+  return {
+    font: color("sans"),
+    axis: { ...text, gridColor: color("line"), domain: false, ticks: false, labelPadding: 6 },
+    legend: { ...text, labelFontSize: 12 },
+    header: text,
+    title: { color: color("ink"), fontSize: 13, fontWeight: "normal", offset: 6 },
+    view: { stroke: null },
+  };
+}
+
+function recolored(value, key) {
+  if (!darkTheme.matches || key === "datasets") return value;
+  if (typeof value === "string") return dark[value] ?? value;
+  if (Array.isArray(value)) return value.map((entry) => recolored(entry));
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, recolored(entry, name)]));
+  }
+  return value;
+}
+
+async function draw(place, spec) {
+  const { config, ...rest } = spec;
+  // "ast" has expressions interpreted, so that the page needs no right to evaluate text as code.
+  const options = { actions: false, renderer: "svg", ast: true, config: theme(), mode: "vega-lite" };
+  views.get(place)?.finalize();
+  views.set(place, (await vegaEmbed(place, recolored(rest), options)).view);
+}
+
+async function drawAll() {
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    const spec = specs[place.dataset.chart];
+    if (place.dataset.chart === "forest") await draw(place, forest(spec));
+    else if (Array.isArray(spec)) {
+      if (!place.childElementCount) place.append(...spec.map(() => document.createElement("div")));
+      await Promise.all(spec.map((panel, i) => draw(place.children[i], panel)));
+    } else await draw(place, spec);
+  }
+  document.body.dataset.theme = darkTheme.matches ? "dark" : "light"; // everything is drawn
+}
+
+// The templates of the chosen category at the chosen level, as high as they are many.
+function forest(spec) {
+  const chosen = { category: byId("forest-category").value, level: byId("forest-level").value };
+  const shown = spec.datasets.data.filter((record) => record.category === chosen.category && record.level === chosen.level);
+  const params = spec.params.map((param) => ({ ...param, value: chosen[param.name] ?? param.value }));
+  return { ...spec, params, datasets: { data: shown }, height: spec.height.step * Math.max(shown.length, 1) };
+}
+
+let drawing = drawAll();
+const then = (step) => () => {
+  drawing = drawing.then(step);
+};
+darkTheme.addEventListener("change", then(drawAll));
+for (const menu of document.querySelectorAll("#forest-category, #forest-level")) {
+  menu.addEventListener("change", then(() => draw(document.querySelector("[data-chart=forest]"), forest(specs.forest))));
+}
+
+// ---------------------------------------------------------------- items
+
+const PAGE = 20;
+let items = null;
+let found = [];
+let page = 0;
+
+async function unpack() {
+  const bytes = Uint8Array.from(atob(byId("items-data").textContent), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const shown = (score) => (score === null ? "failed" : Number.isInteger(score) ? String(score) : score.toFixed(2));
+const words = (name) => name.replaceAll("_", " ");
+
+function direction(before, after) {
+  if (before === null || after === null || before === after) return "";
+  return after < before ? "worse" : "better";
+}
+
+function choices(select, values) {
+  const chosen = select.value;
+  select.replaceChildren(new Option("all", ""), ...values.map((value) => new Option(value, value)));
+  select.value = values.includes(chosen) ? chosen : "";
+}
+
+function filter() {
+  const wanted = byId("search").value.trim().toLowerCase();
+  const level = items.levels.indexOf(byId("level").value);
+  const [change, category, template] = ["change", "category", "template"].map((id) => byId(id).value);
+  const matches = new Map();
+  const has = (text) => {
+    if (!matches.has(text)) matches.set(text, items.texts[text].toLowerCase().includes(wanted));
+    return matches.get(text);
+  };
+  found = [];
+  for (let i = 0; i < items.id.length; i++) {
+    const moved = direction(items.scores[i][0], items.scores[i][level]);
+    if (change === "changed" ? !moved : change && moved !== change) continue;
+    if (category && items.names[items.category[i]] !== category) continue;
+    if (template && items.names[items.template[i]] !== template) continue;
+    if (
+      wanted &&
+      !items.id[i].toLowerCase().includes(wanted) &&
+      ![items.question[i], items.target[i], items.responses[i][0], items.responses[i][level]].some(has)
+    ) continue;
+    found.push(i);
+  }
+  if (byId("order").value === "flips") found.sort((a, b) => items.flips[b] - items.flips[a] || a - b);
+  page = 0;
+  list();
+}
+
+function list() {
+  const level = items.levels.indexOf(byId("level").value);
+  const pages = Math.max(1, Math.ceil(found.length / PAGE));
+  const number = new Intl.NumberFormat("en");
+  byId("status").textContent = `${number.format(found.length)} of ${number.format(items.id.length)} items`;
+  byId("place").textContent = `page ${number.format(page + 1)} of ${number.format(pages)}`;
+  byId("previous").disabled = page === 0;
+  byId("next").disabled = page + 1 >= pages;
+  byId("found").replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map((i) => row(i, level)));
+}
+
+function row(i, level) {
+  const scores = items.scores[i];
+  const details = element("details", "item");
+  const summary = element("summary");
+  const change = `${items.levels[0]} ${shown(scores[0])} → ${items.levels[level]} ${shown(scores[level])}`;
+  const difficulty = items.difficulty[i] === null ? "" : ` · difficulty ${items.difficulty[i]}`;
+  summary.append(
+    element("span", `scores ${direction(scores[0], scores[level])}`, change),
+    element("span", "gist", items.texts[items.question[i]].slice(0, 240)),
+    element("span", "where", `${words(items.names[items.category[i]])} · ${words(items.names[items.template[i]])}${difficulty}`),
+  );
+  details.append(summary);
+  details.addEventListener("toggle", () => {
+    if (details.open && details.childElementCount === 1) details.append(body(i, level));
+  });
+  return details;
+}
+
+function body(i, level) {
+  const made = element("div", "body");
+  const responses = items.responses[i].map((text) => items.texts[text]);
+  const strip = element("p", "strip");
+  items.levels.forEach((name, j) => {
+    const score = items.scores[i][j];
+    strip.append(element("span", direction(items.scores[i][0], score), `${name} ${shown(score)}`), " ");
+  });
+  const pair = element("div", "pair");
+  const same = common(responses[0], responses[level]);
+  for (const j of [0, level]) {
+    const side = element("div");
+    side.append(element("h3", "", `${items.levels[j]}: score ${shown(items.scores[i][j])}`), response(responses[j], same));
+    pair.append(side);
+  }
+  const question = element("p", "verbatim question", items.texts[items.question[i]]);
+  question.tabIndex = 0; // long ones scroll
+  made.append(
+    question,
+    element("h3", "", "target"),
+    element("p", "verbatim", items.texts[items.target[i]] || "(judged by a rubric)"),
+    pair,
+    element("h3", "", "score at every level"),
+    strip,
+    element("p", "strip", items.id[i]),
+  );
+  return made;
+}
+
+function common(a, b) {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}
+
+function response(text, same) {
+  const made = element("pre", "verbatim");
+  made.tabIndex = 0;
+  made.append(text.slice(0, same));
+  if (same < text.length) made.append(element("mark", "", text.slice(same)));
+  if (!text) made.append(element("span", "strip", "(empty)"));
+  return made;
+}
+
+function templatesOf(category) {
+  const names = new Set();
+  items.template.forEach((template, i) => {
+    if (!category || items.names[items.category[i]] === category) names.add(items.names[template]);
+  });
+  return [...names].sort();
+}
+
+unpack().then((unpacked) => {
+  items = { ...unpacked, flips: unpacked.scores.map((scores) => scores.filter((score) => direction(scores[0], score)).length) };
+  let timer;
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(filter, 150);
+  };
+  byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  byId("search").addEventListener("input", soon);
+  for (const id of ["level", "change", "template", "order"]) byId(id).addEventListener("change", filter);
+  byId("category").addEventListener("change", () => {
+    choices(byId("template"), templatesOf(byId("category").value));
+    filter();
+  });
+  const turn = (step) => {
+    page += step;
+    list();
+    byId("status").scrollIntoView({ block: "nearest" });
+  };
+  byId("previous").addEventListener("click", () => turn(-1));
+  byId("next").addEventListener("click", () => turn(1));
+  choices(byId("template"), templatesOf(""));
+  filter();
+}, (error) => {
+  byId("status").textContent = `The items cannot be unpacked here (${error.message}); the samples files of the run have them.`;
+});

@@ -1,0 +1,434 @@
+"""The report as one HTML file that needs no network: tables as HTML, figures as Vega-Lite, and every item with its responses.
+
+Text from models and files enters in two ways, and as text in both: through Jinja's escaping, and as JSON that the script of the page
+writes with textContent. The page's own policy lets it run the two scripts it was made with, by their hashes, and load nothing at all.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import vl_convert
+
+from qbench.report import charts
+from qbench.report.browser import Packed, pack
+from qbench.report.findings import findings
+from qbench.report.markdown import MEASURES
+from qbench.report.table import Cell, Kind, Row, Table
+from qbench.report.wording import (
+    DEMONSTRATION,
+    MISSING,
+    caption,
+    change,
+    counts,
+    finding,
+    label,
+    legend,
+    method,
+    number,
+    share,
+    size,
+)
+from qbench.stats import Estimate, Verdict
+
+TONES = {Verdict.DEGRADED: "loss", Verdict.IMPROVED: "gain", Verdict.UNDECIDED: "open"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table on the page: a value, its interval below it, and a tone."""
+
+    text: str
+    below: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table on the page."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[Entry]]
+    about: str
+    """Its accessible name."""
+    is_text: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: words, figures and tables under a heading."""
+
+    id: str
+    title: str
+    text: str = ""
+    figure: str = ""
+    grids: Sequence[Grid] = ()
+    folded: Sequence[Grid] = ()
+    """Tables that are shown on request, since a figure says the same."""
+    has_marks: bool = False
+    """Whether the legend of the marks stands below."""
+
+
+def render(table: Table) -> str:
+    """Return the page."""
+    packed = pack(table)
+    specs = _specs(table)
+    script = _source("page.js")
+    vega = _vega()
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["unbroken"] = _unbroken
+    return environment.from_string(_source("page.html")).render(
+        table=table,
+        title=f"What quantization changed: {table.provenance.model or 'the model'}",
+        notice=DEMONSTRATION if table.provenance.is_demonstration else "",
+        caption=caption(table),
+        findings=findings(table),
+        legend=legend(table),
+        parts=[part for part in _parts(table, specs) if part.figure or part.grids],
+        forest=_forest_choices(table) if "forest" in specs else None,
+        items=packed,
+        browser=_browser_choices(packed),
+        method=method(table),
+        provenance=_provenance(table),
+        style=_source("page.css"),
+        charts=_json({"specs": specs, "dark": charts.DARK}),
+        vega=vega,
+        script=script,
+        policy=_policy(vega, script),
+    )
+
+
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script in which nothing ends the script."""
+    bundle = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # as its documentation has it
+    return re.sub("<(?=/script|!--)", r"\\x3c", bundle, flags=re.IGNORECASE)
+
+
+def _source(name: str) -> str:
+    return files("qbench.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _unbroken(text: str) -> str:
+    """No line ends inside an interval or in front of a unit."""
+    joined = re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", "\u00a0"), text)
+    return re.sub(r"(?<=\d) (?=%|points|\[)", "\u00a0", joined)
+
+
+def _json(content: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
+
+
+def _policy(*scripts: str) -> str:
+    """Run these scripts and nothing else; load nothing."""
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _specs(table: Table) -> dict[str, Any]:
+    """The figures that there is something to draw in."""
+    drawn = {name: draw(table) for name, draw in charts.FIGURES.items() if name != "curves"}
+    drawn["forest"] = charts.forest(table)
+    found: dict[str, Any] = {name: spec for name, spec in drawn.items() if spec["datasets"][charts.DATA]}
+    panels = [spec for spec in charts.panels(table) if spec["datasets"][charts.DATA]]
+    return {**found, **({"curves": panels} if panels else {})}
+
+
+Options = list[tuple[str, str]]
+"""Of a menu on the page: values and what they are called."""
+
+
+def _forest_choices(table: Table) -> dict[str, Any]:
+    levels = [level for level in table.compared if level != table.noise_floor]
+    return {
+        "labels": _named(sorted({row.category for row in table.templates})),
+        "levels": [(level, level) for level in levels],
+        "level": levels[-1],
+    }
+
+
+def _browser_choices(packed: Packed) -> dict[str, Any]:
+    others = packed.levels[1:]
+    changes = [("", "any"), ("changed", "changed"), ("worse", "worse than the baseline"), ("better", "better")]
+    return {
+        "levels": [(level, level) for level in others],
+        "level": others[-1],
+        "changes": changes,
+        "categories": [("", "all"), *_named(packed.categories)],
+    }
+
+
+def _named(names: Iterable[str]) -> Options:
+    return [(name, name.replace("_", " ")) for name in names]
+
+
+# ---------------------------------------------------------------- sections
+
+
+def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
+    def figure(name: str) -> str:
+        return name if name in specs else ""
+
+    confidence, margin = f"{100 * table.settings.confidence:g} %", f"{table.settings.margin:g}"
+    yield Part("heatmap", "Where it broke", f"{caption(table)}. Red is a loss.", figure("heatmap"), has_marks=True)
+    floor = "; the gray band is the noise floor" if table.noise_floor else ""
+    yield Part(
+        "curves",
+        "How it broke",
+        f"The same differences along the levels, all on one scale. Bands are {confidence} intervals{floor}.",
+        figure("curves"),
+    )
+    yield Part(
+        "table",
+        "The numbers",
+        f"{caption(table)}. Marks as above.",
+        grids=[_differences(table, table.rows, "Differences")],
+    )
+    if table.breakdown:
+        name = str(table.settings.by)
+        yield Part(
+            "by", f"By {name}", "As above.", grids=[_differences(table, table.breakdown, f"Differences by {name}")]
+        )
+    if table.ranking:
+        yield Part(
+            "ranking",
+            "What breaks first",
+            "Categories by their loss, the greatest first. Below each the ranks that the data allow, for all categories at once: "
+            "where they are wide, the order is noise.",
+            grids=[_ranking(table)],
+        )
+    yield Part(
+        "cliff",
+        "The cliff",
+        f"The last level whose loss is proven smaller than {margin} points, going down, and the first whose loss is proven, going up; "
+        f"the chance of naming a level wrongly is at most {100 * (1 - table.settings.confidence):.3g} % for each.",
+        grids=[_cliffs(table)],
+    )
+    yield Part(
+        "cost",
+        "Cost and quality",
+        "Score against storage. The line joins the levels that no cheaper one reaches.",
+        figure("pareto"),
+        [_levels(table)],
+    )
+    if table.difficulty:
+        yield Part(
+            "difficulty",
+            "Difficulty",
+            f"Score of the bank's items by difficulty, with {confidence} intervals.",
+            figure("difficulty"),
+            folded=[_differences(table, table.difficulty, "Differences by difficulty")],
+        )
+    yield Part(
+        "forest",
+        "Template by template",
+        f"The difference of every template from its own items alone, with {confidence} intervals for fresh items of the same template.",
+        figure("forest"),
+    )
+    if table.hallucination:
+        yield Part(
+            "hallucination",
+            "Hallucination",
+            "Share of the questions that have no answer which were answered all the same, in percent: less is better. Marks are of the "
+            f"change against {table.baseline}; ↓ is more invention.",
+            grids=[_hallucination(table)],
+        )
+    if table.measures:
+        yield Part(
+            "behavior",
+            "Calibration and behavior",
+            "Means over the items that have the measure; below each the interval of its change against "
+            f"{table.baseline}, and at {table.baseline} the interval of the mean itself.",
+            grids=[_measures(table)],
+        )
+    yield Part(
+        "flips",
+        "Flips",
+        f"Items whose score fell / rose against {table.baseline}. Items of one template are not independent, so no test can be read off "
+        "these counts; the intervals above allow for it.",
+        grids=[_flips(table)],
+    )
+    if table.expected:
+        scopes, categories = _expected(table)
+        yield Part(
+            "expected",
+            "Measured against expected",
+            "Loss relative to the baseline's score, in percent, beside the range that “Exposing Differences Between Quantized LLM "
+            "Models: From Q8 to Q2” expects (sections 2 and 5). The document reports no measurement behind its ranges.",
+            grids=scopes,
+            folded=categories,
+        )
+
+
+def _differences(table: Table, rows: Sequence[Row], about: str) -> Grid:
+    levels = ["noise floor" if level == table.noise_floor else level for level in table.compared]
+    body = [
+        [
+            Entry(label(row), tone="total" if row.kind is Kind.ALL else ""),
+            Entry(*share(row.baseline)),
+            *(_cell(table, cell) for cell in row.cells),
+            Entry(counts(row)),
+        ]
+        for row in rows
+    ]
+    return Grid(["", f"{table.baseline} score, %", *levels, "items / templates"], body, about)
+
+
+def _cell(table: Table, cell: Cell) -> Entry:
+    value, interval = change(cell.difference)
+    failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
+    return Entry(
+        " ".join(filter(None, (value, finding(cell, table.settings.confidence), failed))),
+        interval,
+        TONES.get(cell.verdict, ""),
+    )
+
+
+def _ranking(table: Table) -> Grid:
+    levels = [level for level in table.compared if level != table.noise_floor]
+    rows = [
+        [
+            Entry(str(place + 1)),
+            *(
+                Entry(rank.category.replace("_", " "), f"rank {rank.best} to {rank.worst}")
+                for rank in (table.ranking[level][place] for level in levels)
+            ),
+        ]
+        for place in range(max(map(len, table.ranking.values())))
+    ]
+    return Grid(["", *levels], rows, "Categories by loss at each level", is_text=True)
+
+
+def _cliffs(table: Table) -> Grid:
+    rows = [
+        [Entry(label(row)), Entry(found.last_safe or MISSING), Entry(found.first_harmful or MISSING)]
+        for row in table.rows
+        if (found := table.cliffs.get(row.name))
+    ]
+    return Grid(["", "proven safe down to", "proven harmful from"], rows, "The cliff of each category", is_text=True)
+
+
+def _levels(table: Table) -> Grid:
+    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    answered = [total.baseline_answered, *(cell.answered for cell in total.cells)]
+    scores = [total.baseline, *(cell.score for cell in total.cells)]
+    rows = [
+        [
+            Entry(level.name),
+            Entry(number(level.bits_per_weight, 2)),
+            Entry(size(level)),
+            Entry(*share(score)),
+            Entry(*share(answers)),
+            Entry(number(level.seconds)),
+            Entry(f"{level.n_items} / {level.n_failed}"),
+        ]
+        for level, score, answers in zip(table.levels, scores, answered, strict=True)
+    ]
+    head = ["level", "bits per weight", "size", f"score %, {label(total)}", "answered %", "seconds", "items / failed"]
+    return Grid(head, rows, "What each level costs")
+
+
+def _hallucination(table: Table) -> Grid:
+    rows = [
+        [
+            Entry("all categories" if row.name == "all" else row.name.replace("_", " ")),
+            Entry(*share(row.baseline)),
+            *(
+                Entry(
+                    f"{share(cell.score)[0]} {finding(cell, table.settings.confidence).split(' ')[0]}".strip(),
+                    share(cell.score)[1],
+                    TONES.get(cell.verdict, ""),
+                )
+                for cell in row.cells
+            ),
+            Entry(counts(row)),
+        ]
+        for row in table.hallucination
+    ]
+    return Grid(["", table.baseline, *table.compared, "items / templates"], rows, "Hallucination rate at each level")
+
+
+def _measures(table: Table) -> Grid:
+    rows = [
+        [
+            Entry(row.name.replace("_", " "), MEASURES.get(row.name, "")),
+            Entry(_plain(row.baseline), _ends(row.baseline, signed=False)),
+            *(Entry(_plain(cell.score), _ends(cell.difference, signed=True)) for cell in row.cells),
+            Entry(counts(row)),
+        ]
+        for row in table.measures
+    ]
+    return Grid(["", table.baseline, *table.compared, "items / templates"], rows, "Calibration and other measures")
+
+
+def _plain(estimate: Estimate) -> str:
+    return f"{estimate.value:.3g}".replace("-", "−") if estimate.is_estimable else MISSING
+
+
+def _ends(estimate: Estimate, *, signed: bool) -> str:
+    if not estimate.is_estimable:
+        return ""
+    low, high = (f"{end:+.2g}" if signed else f"{end:.3g}" for end in estimate.interval)
+    return f"[{low}, {high}]".replace("-", "−")
+
+
+def _flips(table: Table) -> Grid:
+    rows = [
+        [Entry(label(row)), *(Entry(f"{cell.flips.worse} / {cell.flips.better}") for cell in row.cells)]
+        for row in table.rows
+    ]
+    return Grid(["", *table.compared], rows, "Items that fell and rose")
+
+
+def _expected(table: Table) -> tuple[list[Grid], list[Grid]]:
+    """Scopes of several categories, and each category with the document's words."""
+    head = ["", "level", "expected", "measured", "where it lies"]
+    scopes, categories = [], []
+    for entry in table.expected:
+        row = [
+            Entry(entry.scope.replace("_", " ")),
+            Entry(entry.level),
+            Entry(f"{100 * entry.low:g} to {100 * entry.high:g}"),
+            Entry(*share(entry.loss)),
+            Entry(str(entry.placement)),
+        ]
+        if entry.statement is None:
+            scopes.append(row)
+        else:
+            categories.append([*row, Entry(entry.statement)])
+    words = [*head, "the document says (section 4)"]
+    return (
+        [Grid(head, scopes, "Measured and expected losses", is_text=True)] if scopes else [],
+        [Grid(words, categories, "Measured and expected losses by category", is_text=True)] if categories else [],
+    )
+
+
+def _provenance(table: Table) -> list[tuple[str, str]]:
+    source = table.provenance
+    parameters = f"{source.n_parameters:,} parameters" if source.n_parameters else ""
+    sha256 = f"SHA-256 {source.model_sha256[:16]}" if source.model_sha256 else ""
+    bank = (
+        f"version {source.bank_version}, SHA-256 {source.bank_sha256[:16]}, seed {source.seed}"
+        if source.bank_sha256
+        else ""
+    )
+    facts = [
+        ("run", source.run),
+        ("model", ", ".join(filter(None, (source.model, sha256, parameters)))),
+        ("bank", bank),
+        ("begun", source.created),
+        ("versions", ", ".join(f"{name} {version}" for name, version in source.versions.items())),
+        ("commit", source.git_commit or ""),
+        ("hardware", ", ".join(f"{name} {value}" for name, value in source.hardware.items() if value is not None)),
+    ]
+    return [(name, re.sub(r"\s+", " ", str(value))) for name, value in facts if value]
