@@ -22,7 +22,7 @@ demo: $(VENV)/installed
 	$(BIN)/qbench sweep --limit 8 --run runs/demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest -m "not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not gpu" -n logical --dist loadfile
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

@@ -593,7 +593,7 @@ def test_robot_walk() -> None:
 def test_hash_table() -> None:
     for item in items("hash_table"):
         size = numbers(item.question)[0]
-        keys = numbers(re.findall(r"The keys (.*) are put in", item.question)[0])
+        keys = numbers(re.findall(r"The keys (.*) are inserted", item.question)[0])
         slots: dict[int, int] = {}
         for key in keys:
             slots[next(at % size for at in itertools.count(key) if at % size not in slots)] = key

@@ -209,7 +209,7 @@ def test_bits_mean_what_numpy_reads_from_them() -> None:
     compared = 0
     for values, item in drawn("decode_float", 100):
         if values["exponent_bits"] == 5 and values["fraction_bits"] <= 10:
-            bits = re.findall(r"[01]{2,}|(?<= )[01](?= )", item.question.split("are the bits")[1])
+            bits = re.findall(r"[01]{2,}|(?<= )[01](?= )", item.question.split("do the bits")[1])
             pattern = "".join(bits).ljust(16, "0")
             assert float(np.array([int(pattern, 2)], dtype=np.uint16).view(np.float16)[0]) == float(item.target)
             compared += 1
