@@ -28,6 +28,7 @@ MAIN_SCORES = (
     "acc_norm",
     "acc",
 )  # the first that a task has is its score; else its first metric
+NUMBERS = {bool, int, float, type(None)}  # what the value of a metric can be in JSON
 
 
 class Answers(Protocol):
@@ -249,11 +250,11 @@ def _main_score(sample: Sample, task: str, wanted: str | None) -> str:
 def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.float64]:
     """The values of one metric; NaN where it is null or absent."""
     values = [sample.get(name) for sample in samples]
-    if any(not isinstance(value, int | float | None) for value in values):
+    if not set(map(type, values)) <= NUMBERS:
         raise SamplesError(
             f"The metric {name!r} of {task} is not a number for each item, so it cannot be paired. Choose another task or metric."
         )
-    return np.array([math.nan if value is None else float(value) for value in values])
+    return np.array(values, dtype=float)  # None becomes NaN
 
 
 def _divergence(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, tuple[Array, Array]]:

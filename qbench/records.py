@@ -70,7 +70,7 @@ class Run:
                 f"{path} is not the file that was written: {n_lines} lines, expected {cell['n_items']} and another SHA-256. "
                 "Delete the file and run qbench sweep again; the cell is computed anew."
             )
-        return [json.loads(line) for line in content.splitlines()]
+        return [json.loads(line) for line in content.decode().split("\n")[:-1]]
 
 
 @dataclass(frozen=True)

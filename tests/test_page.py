@@ -274,6 +274,19 @@ def test_it_refers_to_nothing_outside(folder: Path) -> None:
     assert "demonstration model" in page
 
 
+def test_the_bundle_of_vega_is_kept_and_the_page_is_the_same(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = render(table)
+    (kept,) = tmp_path.glob("qbench/vega-*.js")
+    assert kept.read_text(encoding="utf-8") in made
+    assert render(table) == made
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))  # nothing can be kept there
+    assert render(table) == made
+
+
 def test_findings_have_intervals(table: Table) -> None:
     found = findings(table)
     assert [sentence.split(":")[0].split(" ")[0] for sentence in found] == ["The", "What", "The", "The"]

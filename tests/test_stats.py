@@ -17,6 +17,7 @@ from qbench.stats import (
     Estimate,
     Flips,
     Interval,
+    Target,
     Verdict,
     calibration_error,
     calibration_errors,
@@ -326,6 +327,20 @@ def test_a_relative_loss_is_the_loss_over_the_baseline() -> None:
     assert loss.interval.low < loss.value < loss.interval.high
 
 
+def test_intervals_end_where_differences_of_shares_and_losses_of_them_must() -> None:
+    template, stratum = np.repeat(np.arange(4), 5), np.zeros(20)
+    baseline, level = np.ones(20), (template == 0).astype(float)  # three of four templates lose everything
+    design = Design.of(template, stratum)
+    ours = paired_differences(baseline, level[:, np.newaxis], design, rng=rng())[0]
+    beyond = paired_differences(2 * baseline, 2 * level[:, np.newaxis], design, rng=rng())[0]
+    assert ours.interval.low == -1
+    assert beyond.interval.low < -2  # scores that are no shares have no such end
+    assert relative_losses(baseline, level[:, np.newaxis], design, rng=rng())[0].interval.high == 1
+    few = np.array([1.0, 1.0, 1.0]), np.array([[0.0], [0.0], [1.0]])
+    assert template_differences(*few, np.zeros(3, dtype=int))[0][0].interval.low == -1
+    assert same_templates_difference(few[0], few[1][:, 0], Design.of(np.zeros(3), np.zeros(3))).interval.low == -1
+
+
 def test_a_relative_loss_of_nothing_is_not_estimable() -> None:
     _, level, template, stratum = bank_like()
     loss = relative_losses(np.zeros_like(level), level[:, np.newaxis], Design.of(template, stratum), rng=rng())[0]
@@ -435,6 +450,26 @@ def test_without_flips_fresh_items_have_an_interval_all_the_same() -> None:
     ones = np.ones(300)
     ours = same_templates_difference(ones, ones, Design.of(np.repeat(np.arange(15), 20), np.zeros(300)))
     assert ours.interval == pytest.approx((-0.01264, 0.01264), abs=1e-5)
+
+
+def test_the_target_is_an_option_of_every_estimate() -> None:
+    baseline, level, template, stratum = bank_like()
+    level[::50] = math.nan
+    design, columns = Design.of(template, stratum), level[:, np.newaxis]
+    alone = same_templates_difference(baseline, level, design)
+    options = {"target": Target.ITEMS, "rng": rng()}
+    assert paired_difference(baseline, level, template, stratum, **options) == alone  # type: ignore[arg-type]
+    assert paired_differences(baseline, columns, design, **options) == [alone]  # type: ignore[arg-type]
+    before = np.where(np.isnan(level), np.nan, baseline)
+    mean = mean_scores(before[:, np.newaxis], design, **options)[0]  # type: ignore[arg-type]
+    assert mean.interval == pytest.approx(same_templates_difference(np.zeros(300), before, design).interval)
+    found = level_estimates(baseline, columns, [columns], design, **options)  # type: ignore[arg-type]
+    assert found.differences[0].interval == pytest.approx(alone.interval)
+    loss = found.losses[0]
+    assert loss.value == pytest.approx(-alone.value / mean.value)
+    # The delta method by hand: the residuals' interval over the mean of the baseline.
+    residual = same_templates_difference(loss.value * before, before - level, design)
+    assert loss.interval == pytest.approx(tuple(loss.value + end / mean.value for end in residual.interval))
 
 
 def test_one_item_a_template_says_nothing_about_fresh_items() -> None:

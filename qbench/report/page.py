@@ -5,17 +5,23 @@ writes with textContent. The page's own policy lets it run the two scripts it wa
 """
 
 import base64
+import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
 import vl_convert
 
+from qbench.errors import RunError
+from qbench.records import write_atomically
 from qbench.report import charts
 from qbench.report.browser import Packed, pack
 from qbench.report.findings import findings
@@ -107,9 +113,20 @@ def render(table: Table) -> str:
 
 
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script in which nothing ends the script."""
+    """Vega, Vega-Lite and Vega-Embed as one script in which nothing ends the script.
+
+    vl-convert takes seconds to bundle what never changes with its version, so the bundle is kept in the user's cache.
+    """
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    kept = Path(caches, "qbench", f"vega-{version('vl-convert-python')}.js")
+    if kept.is_file():
+        return kept.read_bytes().decode()
     bundle = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # as its documentation has it
-    return re.sub("<(?=/script|!--)", r"\\x3c", bundle, flags=re.IGNORECASE)
+    script = re.sub("<(?=/script|!--)", r"\\x3c", bundle, flags=re.IGNORECASE)
+    if kept.is_absolute():  # without a home it is not
+        with contextlib.suppress(RunError):  # what cannot be kept is made every time
+            write_atomically(kept, script.encode())
+    return script
 
 
 def _source(name: str) -> str:

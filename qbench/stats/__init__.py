@@ -16,7 +16,7 @@ from qbench.stats.difference import (
     relative_losses,
     simultaneous_band,
 )
-from qbench.stats.estimate import Estimate, Interval
+from qbench.stats.estimate import Estimate, Interval, Target
 from qbench.stats.flips import Flips, count_flips
 from qbench.stats.planning import Noise, items_needed, noise, power, smallest_difference, templates_needed
 from qbench.stats.ranking import joint_confidence, rank_intervals
@@ -31,6 +31,7 @@ __all__ = [
     "Flips",
     "Interval",
     "Noise",
+    "Target",
     "Verdict",
     "calibration_error",
     "calibration_errors",

@@ -30,18 +30,22 @@ def resampled_t(summary: Summary, n_resamples: int, rng: np.random.Generator) ->
     deviation, variance = np.zeros(shape), np.zeros(shape)
     for first, size, weight in zip(design.first, design.sizes, design.weight, strict=True):
         means = summary.template_means[first : first + size]
-        centred = means - means.mean(axis=0)
-        squares, scale = centred**2, weight**2 / (size - 1)
+        centred = weight * (means - means.mean(axis=0))
+        squares = centred**2 / (size - 1)
         for start in range(0, n_resamples, BLOCK):
             rows = slice(start, min(start + BLOCK, n_resamples))
             share = _shares(int(size), rows.stop - start, rng)
             shift = share @ centred
-            deviation[rows] += weight * shift
-            variance[rows] += scale * np.maximum(share @ squares - shift**2, 0)
+            deviation[rows] += shift
+            variance[rows] += share @ squares
+            shift *= shift
+            shift /= size - 1
+            variance[rows] -= shift
     deviation = np.abs(deviation)
     # Sums of rounding errors are not differences.
     noise = 1e-12 * (1 + np.abs(summary.template_means).max(axis=0))
     deviation[deviation < noise] = 0
+    variance = np.maximum(variance, 0)
     return np.divide(deviation, np.sqrt(variance), out=np.where(deviation > 0, np.inf, 0.0), where=variance > noise**2)
 
 

@@ -44,6 +44,11 @@ class Design:
         """Number of templates in each stratum."""
         return np.bincount(self.of_template)
 
+    @property
+    def template_weight(self) -> Array:
+        """Per template; sums to 1."""
+        return np.asarray((self.weight / self.sizes)[self.of_template])
+
     def only(self, items: NDArray[np.bool_]) -> "Design":
         """The design of some of the items; what lost all of its items weighs nothing."""
         return self if items.all() else _numbered(self.codes[items])
@@ -87,21 +92,42 @@ class Summary:
         return np.minimum(changed, self.effective - changed)
 
 
-def summarise(difference: Array, design: Design) -> Iterator[tuple[Indices, Summary]]:
-    """Yield groups of columns with their summary. Columns are apart where a template has no item left in some of them.
+def patterns(columns: Array, design: Design) -> Iterator[tuple[Indices, NDArray[np.bool_], Design]]:
+    """Yield groups of columns that have items in the same templates, with the items of those templates and their design.
 
     NaNs count as absent. A column with nothing but NaNs is in no group.
     """
     n_templates = len(design.of_template)
-    seen = np.zeros((n_templates, difference.shape[1]), dtype=bool)
-    for column in range(difference.shape[1]):
-        seen[design.of_item[~np.isnan(difference[:, column])], column] = True
-    patterns, of_column = np.unique(seen, axis=1, return_inverse=True)
-    for position, pattern in enumerate(patterns.T):
-        columns = np.flatnonzero(of_column.reshape(-1) == position)
+    seen = np.zeros((n_templates, columns.shape[1]), dtype=bool)
+    for column in range(columns.shape[1]):
+        seen[design.of_item[~np.isnan(columns[:, column])], column] = True
+    found, of_column = np.unique(seen, axis=1, return_inverse=True)
+    for position, pattern in enumerate(found.T):
         items = pattern[design.of_item]
         if items.any():
-            yield columns, _summary(difference[np.ix_(items, columns)], design.only(items))
+            yield np.flatnonzero(of_column.reshape(-1) == position), items, design.only(items)
+
+
+def summarise(difference: Array, design: Design) -> Iterator[tuple[Indices, Summary]]:
+    """Yield the groups of `patterns` with their summary."""
+    for columns, items, own in patterns(difference, design):
+        yield columns, _summary(difference[np.ix_(items, columns)], own)
+
+
+def weighted_means(columns: Array, design: Design) -> Array:
+    """The mean of each column by the weights of the design, NaNs left out; NaN where nothing is left."""
+    means = np.full(columns.shape[1], np.nan)
+    for group, items, own in patterns(columns, design):
+        _, of_templates = means_of_templates(columns[np.ix_(items, group)], own)
+        means[group] = own.template_weight @ of_templates
+    return means
+
+
+def means_of_templates(columns: Array, design: Design) -> tuple[Array, Array]:
+    """The number of items of each template in each column, and their mean."""
+    present = ~np.isnan(columns)
+    n = group_sums(present.astype(float), design.of_item)
+    return n, group_sums(np.where(present, columns, 0.0), design.of_item) / n
 
 
 def _summary(difference: Array, design: Design) -> Summary:
@@ -117,8 +143,7 @@ def _summary(difference: Array, design: Design) -> Summary:
     """
     present = ~np.isnan(difference)
     filled = np.where(present, difference, 0.0)
-    n = group_sums(present.astype(float), design.of_item)
-    means = group_sums(filled, design.of_item) / n
+    n, means = means_of_templates(difference, design)
     sizes = design.sizes[:, np.newaxis]
     weight = design.weight[:, np.newaxis]
     stratum_means = group_sums(means, design.of_template) / sizes

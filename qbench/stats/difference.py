@@ -2,7 +2,8 @@
 
 **What is estimated.** The mean over templates of (score at level - score at baseline), each template with equal weight in its stratum,
 each stratum in its category, each category in the whole. The population is that of templates like these: an interval says what
-another draw of templates would show, and is wider than one for fresh items of the same templates.
+another draw of templates would show, and is wider than one for fresh items of the same templates, which every function here gives under
+``target="items"`` (see `qbench.stats.same_templates`).
 
 **How.** Three ingredients, each there because the others fail somewhere; benchmarks/coverage.py prints where.
 
@@ -21,7 +22,6 @@ References:
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
 from qbench.stats.bootstrap import can_resample, resampled_t, upper_quantile
-from qbench.stats.design import Design, Summary, summarise
-from qbench.stats.estimate import Estimate, Interval
+from qbench.stats.design import Design, Summary, summarise, weighted_means
+from qbench.stats.estimate import Estimate, Interval, Target, bounded
+from qbench.stats.same_templates import fresh_items
 from qbench.stats.score_interval import tango_interval
 
 Array = NDArray[np.float64]
@@ -51,6 +52,7 @@ def paired_difference(
     *,
     confidence: float = 0.95,
     n_resamples: int = 9999,
+    target: Target = Target.TEMPLATES,
     rng: np.random.Generator,
 ) -> Estimate:
     """Estimate the mean difference between two levels over the templates of one category.
@@ -61,7 +63,8 @@ def paired_difference(
         template: the template of each item: what is resampled.
         stratum: the subcategory of each item; strata weigh equally.
         confidence: nominal coverage of the interval.
-        n_resamples: bootstrap resamples.
+        n_resamples: bootstrap resamples; fresh items need none.
+        target: what the interval is about, other templates or fresh items of these.
         rng: source of the resamples; the same generator gives the same interval.
 
     Returns:
@@ -69,7 +72,13 @@ def paired_difference(
     """
     levels = np.asarray(level, dtype=float)[:, np.newaxis]
     return paired_differences(
-        baseline, levels, Design.of(template, stratum), confidence=confidence, n_resamples=n_resamples, rng=rng
+        baseline,
+        levels,
+        Design.of(template, stratum),
+        confidence=confidence,
+        n_resamples=n_resamples,
+        target=target,
+        rng=rng,
     )[0]
 
 
@@ -80,25 +89,62 @@ def paired_differences(
     *,
     confidence: float = 0.95,
     n_resamples: int = 9999,
+    target: Target = Target.TEMPLATES,
     rng: np.random.Generator,
 ) -> list[Estimate]:
     """Estimate the difference at several levels, one column of ``levels`` each, from one set of resamples.
 
-    With categories in the design this is the macro difference: they weigh equally, whatever their number of strata and templates.
+    With categories in the design this is the macro difference: they weigh equally, whatever their number of strata and templates. Where
+    all scores lie in [0, 1], the intervals lie in [-1, 1].
     """
-    after = np.asarray(levels, dtype=float)
-    return _estimates(after - np.asarray(baseline, dtype=float)[:, np.newaxis], design, confidence, n_resamples, rng)
+    before, after = _columns(baseline, levels)
+    found = _estimates(after - before, design, confidence, n_resamples, target, rng)
+    return bounded(found, np.hstack([before, after]), -1, 1)
 
 
 def mean_scores(
-    scores: ArrayLike, design: Design, *, confidence: float = 0.95, n_resamples: int = 9999, rng: np.random.Generator
+    scores: ArrayLike,
+    design: Design,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    target: Target = Target.TEMPLATES,
+    rng: np.random.Generator,
 ) -> list[Estimate]:
     """Estimate the mean score of each column: its paired difference from a model that scores 0 everywhere.
 
     Where all scores lie in [0, 1], so does the interval.
     """
     columns = np.asarray(scores, dtype=float)
-    return _bounded(_estimates(columns, design, confidence, n_resamples, rng), columns)
+    return bounded(_estimates(columns, design, confidence, n_resamples, target, rng), columns, 0, 1)
+
+
+def relative_losses(
+    baseline: ArrayLike,
+    levels: ArrayLike,
+    design: Design,
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 9999,
+    target: Target = Target.TEMPLATES,
+    rng: np.random.Generator,
+) -> list[Estimate]:
+    """Estimate the loss as a share of the baseline's score, r = (baseline - level) / baseline, for each column of ``levels``.
+
+    The residuals baseline - level - r baseline have mean 0 and are score differences like any other; their interval, divided by the mean
+    of the baseline, is the interval around r (delta method), and where all scores lie in [0, 1] it ends at 1. Not estimable where the
+    baseline's own interval reaches 0.
+    """
+    return level_estimates(
+        baseline,
+        levels,
+        (),
+        design,
+        confidence=confidence,
+        n_resamples=n_resamples,
+        target=target,
+        rng=rng,
+    ).losses
 
 
 class LevelEstimates(NamedTuple):
@@ -117,43 +163,25 @@ def level_estimates(
     *,
     confidence: float = 0.95,
     n_resamples: int = 9999,
+    target: Target = Target.TEMPLATES,
     rng: np.random.Generator,
 ) -> LevelEstimates:
-    """Estimate `paired_differences`, `relative_losses`, and the `mean_scores` of each of several sets of columns, in two passes of
-    resamples where they would take five."""
-    after = np.asarray(levels, dtype=float)
-    before = _where_present(baseline, after)
-    columns = [np.asarray(block, dtype=float) for block in scores]
-    blocks = [after - before, before, *columns]
-    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, rng))
-    differences, wholes, *means = ([next(found) for _ in block.T] for block in blocks)
-    losses = [difference.negated() for difference in differences]
+    """Estimate `paired_differences`, `relative_losses`, and the `mean_scores` of each of several sets of columns, in one pass of resamples
+    where they would take four."""
+    before, after = _columns(baseline, levels)
+    both, n_levels = np.hstack([before, after]), after.shape[1]
+    whole, lost = np.split(weighted_means(np.hstack([before, before - after]), design), 2)
+    ratio = np.divide(lost, whole, out=np.full(n_levels, math.nan), where=whole > 0)
+    blocks = [after - before, before, before - after - ratio * before]
+    blocks += [np.asarray(block, dtype=float) for block in scores]
+    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, target, rng))
+    differences, wholes, residuals, *means = ([next(found) for _ in block.T] for block in blocks)
+    losses = [_relative(*parts) for parts in zip(ratio, residuals, differences, wholes, strict=True)]
     return LevelEstimates(
-        differences,
-        _relative(before, after, wholes, losses, design, confidence, n_resamples, rng),
-        [_bounded(estimates, block) for estimates, block in zip(means, columns, strict=True)],
+        bounded(differences, both, -1, 1),
+        bounded(losses, both, -math.inf, 1),
+        [bounded(estimates, block, 0, 1) for estimates, block in zip(means, blocks[3:], strict=True)],
     )
-
-
-def relative_losses(
-    baseline: ArrayLike,
-    levels: ArrayLike,
-    design: Design,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    rng: np.random.Generator,
-) -> list[Estimate]:
-    """Estimate the loss as a share of the baseline's score, r = (baseline - level) / baseline, for each column of ``levels``.
-
-    The residuals baseline - level - r baseline have mean 0 and are score differences like any other; their interval, divided by the mean
-    of the baseline, is the interval around r (delta method). Not estimable where the baseline's own interval reaches 0.
-    """
-    after = np.asarray(levels, dtype=float)
-    before = _where_present(baseline, after)
-    both = _estimates(np.hstack([before, before - after]), design, confidence, n_resamples, rng)
-    wholes, losses = both[: after.shape[1]], both[after.shape[1] :]
-    return _relative(before, after, wholes, losses, design, confidence, n_resamples, rng)
 
 
 def simultaneous_band(
@@ -188,10 +216,18 @@ def simultaneous_band(
 # ---------------------------------------------------------------- how an interval is made
 
 
+def _columns(baseline: ArrayLike, levels: ArrayLike) -> tuple[Array, Array]:
+    """The levels, and for each the baseline without the items that the level lacks."""
+    after = np.asarray(levels, dtype=float)
+    return np.where(np.isnan(after), np.nan, np.asarray(baseline, dtype=float)[:, np.newaxis]), after
+
+
 def _estimates(
-    difference: Array, design: Design, confidence: float, n_resamples: int, rng: np.random.Generator
+    difference: Array, design: Design, confidence: float, n_resamples: int, target: Target, rng: np.random.Generator
 ) -> list[Estimate]:
     """Estimate the mean of each column of differences, NaNs left out."""
+    if target is Target.ITEMS:
+        return fresh_items(difference, design, confidence)
     estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
     for columns, summary in summarise(difference, design):
         resampled = resampled_t(summary, n_resamples, rng) if can_resample(summary) else None
@@ -212,51 +248,19 @@ def _estimates(
     return estimates
 
 
-def _where_present(baseline: ArrayLike, after: Array) -> Array:
-    """The baseline as one column for each level, without the items that the level lacks."""
-    return np.where(np.isnan(after), np.nan, np.asarray(baseline, dtype=float)[:, np.newaxis])
-
-
-def _relative(
-    before: Array,
-    after: Array,
-    wholes: list[Estimate],
-    losses: list[Estimate],
-    design: Design,
-    confidence: float,
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> list[Estimate]:
-    """Losses as shares of wholes, with the interval of the residuals; see `relative_losses`."""
-    ratio = np.array(
-        [
-            loss.value / whole.value if whole.interval.low > 0 else math.nan
-            for loss, whole in zip(losses, wholes, strict=True)
-        ]
+def _relative(ratio: float, residual: Estimate, difference: Estimate, whole: Estimate) -> Estimate:
+    """The loss as a share of the whole, with the interval of the residuals; see `relative_losses`."""
+    counts = difference.n_items, difference.n_templates, difference.n_flips
+    if not whole.interval.low > 0:
+        return _not_estimable(math.nan, *counts)
+    return Estimate(
+        float(ratio),
+        residual.standard_error / whole.value,
+        residual.interval.scaled(1 / whole.value, shift=float(ratio)),
+        difference.p_value,
+        *counts,
+        residual.method,
     )
-    residuals = _estimates(before - after - ratio * before, design, confidence, n_resamples, rng)
-    return [
-        Estimate(
-            value=float(r),
-            standard_error=residual.standard_error / whole.value,
-            interval=residual.interval.scaled(1 / whole.value, shift=float(r)),
-            p_value=loss.p_value,
-            n_items=loss.n_items,
-            n_templates=loss.n_templates,
-            n_flips=loss.n_flips,
-            method=residual.method,
-        )
-        if whole.interval.low > 0
-        else _not_estimable(math.nan, loss.n_items, loss.n_templates, loss.n_flips)
-        for r, residual, loss, whole in zip(ratio, residuals, losses, wholes, strict=True)
-    ]
-
-
-def _bounded(estimates: list[Estimate], columns: Array) -> list[Estimate]:
-    """Means of scores in [0, 1] lie there too."""
-    if np.any((columns < 0) | (columns > 1)):
-        return estimates
-    return [replace(estimate, interval=estimate.interval.within(0, 1)) for estimate in estimates]
 
 
 def _not_estimable(value: float, n_items: int, n_templates: int, n_flips: int) -> Estimate:

@@ -1,8 +1,22 @@
 """A number and its uncertainty, as one thing."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Target(StrEnum):
+    """What an interval is a statement about."""
+
+    TEMPLATES = "templates"
+    """Other templates like these: what another draw of templates would show."""
+    ITEMS = "items"
+    """These very templates: what fresh items of them would show."""
 
 
 class Interval(NamedTuple):
@@ -38,7 +52,8 @@ class Estimate:
     n_flips: int
     """Items whose score changed, either way."""
     method: str
-    """How the interval was made: ``bootstrap-t``, ``t``, ``t and score``, or ``not estimable``."""
+    """How the interval was made: ``bootstrap-t``, ``t`` and ``t and score`` for new templates, ``t over items`` and ``t over items and
+    score`` for fresh items, ``jackknife``, or ``not estimable``."""
 
     @property
     def is_estimable(self) -> bool:
@@ -52,3 +67,10 @@ class Estimate:
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.value:+.3f} [{low:+.3f}, {high:+.3f}], {self.n_items} items in {self.n_templates} templates, {self.n_flips} flips"
+
+
+def bounded(estimates: Sequence[Estimate], scores: NDArray[np.float64], low: float, high: float) -> list[Estimate]:
+    """The estimates with their intervals cut to a range that the truth cannot leave, if all the scores lie in [0, 1]."""
+    if np.any((scores < 0) | (scores > 1)):
+        return list(estimates)
+    return [replace(estimate, interval=estimate.interval.within(low, high)) for estimate in estimates]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom, binomtest
+from scipy.special import bdtr
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,7 @@ class Flips:
     @property
     def exact_p(self) -> float:
         """Exact two-sided McNemar test: worse ~ Binomial(worse + better, 1/2). 1 where nothing flipped."""
-        n = self.worse + self.better
-        return float(binomtest(self.worse, n).pvalue) if n else 1.0
+        return min(1.0, 2 * self._at_most(min(self.worse, self.better)))
 
     @property
     def mid_p(self) -> float:
@@ -31,9 +30,12 @@ class Flips:
         References:
             Fagerland, Lydersen & Laake (2013), The McNemar test for binary matched-pairs data, BMC Medical Research Methodology 13:91.
         """
-        n = self.worse + self.better
         fewer = min(self.worse, self.better)
-        return float(2 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5))
+        return self._at_most(fewer) + self._at_most(fewer - 1)
+
+    def _at_most(self, count: int) -> float:
+        """The chance of so few flips of one kind among all, if either kind is as likely."""
+        return float(bdtr(count, self.worse + self.better, 0.5)) if count >= 0 else 0.0
 
 
 def count_flips(baseline: ArrayLike, level: ArrayLike) -> Flips:
