@@ -19,7 +19,7 @@ from qbench.errors import LevelError, MixError, did_you_mean
 
 SCALE_BITS = 16  # one fp16 scale a group
 FULL_PRECISION_BITS = 16
-ENGINES = {"intx": "qbench.quant.intx:quantize"}
+ENGINES = {"intx": "qbench.quant.intx:lower"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Rule:
     modules: tuple[str, ...]
     level: Level
     layers: str = ""
-    """``0-15`` counts layers, ``0%-50%`` is a share of the depth, both ends included; empty means every layer."""
+    """``0-15`` counts layers, both ends included; ``0%-50%`` is a share of the depth; ``3`` and ``last`` are one layer; empty is all."""
 
     def matches(self, module: str, depth: int) -> bool:
         if not any(fnmatch.fnmatchcase(module, glob) for glob in self.modules):
@@ -139,9 +139,13 @@ def layer_of(module: str) -> int | None:
 
 
 def _layer_range(text: str, depth: int) -> range:
+    if text == "last":
+        return range(depth - 1, depth)
+    if text.isdecimal():
+        return range(int(text), int(text) + 1)
     match = re.fullmatch(r"(\d+)(%?)-(\d+)(%?)", text.replace(" ", ""))
     if not match or match[2] != match[4]:
-        raise MixError(f"{text!r} is no range of layers; write 0-15 or 0%-50%.")
+        raise MixError(f"{text!r} is no range of layers; write 0-15, 0%-50%, 3 or last.")
     first, last = int(match[1]), int(match[3])
     if match[2]:  # 0%-50% of 32 layers is 0 to 15, 50%-100% is 16 to 31
         return range(round(first / 100 * depth), round(last / 100 * depth))

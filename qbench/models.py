@@ -23,7 +23,7 @@ from qbench import levels
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
 from qbench.quant.apply import apply
-from qbench.quant.intx import without_import_complaints
+from qbench.quant.loaded import without_import_complaints
 from qbench.quant.modules import units
 from qbench.quant.proof import Proof
 from qbench.quant.weights import Checkpoint

@@ -86,8 +86,18 @@ def test_the_first_rule_that_matches_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("layers", "expected"),
+    [("2-4", {2, 3, 4}), ("0%-25%", {0, 1, 2}), ("75%-100%", {9, 10, 11}), ("7", {7}), ("last", {11})],
+)
+def test_a_range_of_layers(tmp_path: Path, layers: str, expected: set[int]) -> None:
+    mix = read_mix(mix_file(tmp_path, f"default: q8\nrules: [{{modules: '*', layers: {layers}, level: q4}}]"))
+    assert {layer_of(name) for name, level in mix.assign(LLAMA_12).items() if level.name == "q4"} == expected
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("default: q4\nrules: [{modules: '*', layers: 12, level: q8}]", "The model has 12 layers"),
         ("default: q4\nrules: [{modules: '*conv*', level: q8}]", r"'\*conv\* -> q8' decides for no module"),
         ("default: q4\nrules: [{modules: '*', level: q8}, {modules: '*mlp*', level: q2}]", "decides for no module"),
         ("default: q44\nrules: []", r"Did you mean q4\?"),

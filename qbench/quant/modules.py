@@ -1,6 +1,6 @@
-"""Which weights of a model a level applies to."""
+"""Which weights of a model a level applies to, and which stay as they were loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,54 +14,78 @@ Loader = Callable[[str], torch.Tensor]
 
 @dataclass(frozen=True)
 class Unit:
-    """One weight matrix that can be quantized: a linear layer or an embedding table."""
+    """One weight that can be quantized: a linear layer, an embedding table, or the stacked matrices of fused experts."""
 
     name: str
-    """Name of its module."""
+    """Name of its module; of fused experts, of the parameter."""
+    parameter_name: str
     weight: torch.nn.Parameter
     transposed: bool
-    """True for GPT-2's Conv1D, which stores (in, out) where a linear layer stores (out, in)."""
+    """True where matrices are stored as (in, out), as in GPT-2's Conv1D, and not as (out, in) like those of a linear layer."""
     tied_to: tuple[str, ...] = ()
     """Other modules that hold the very same tensor, as a language-modelling head often does."""
 
-    @property
-    def parameter_name(self) -> str:
-        return f"{self.name}.weight"
-
-    def rows(self, weight: torch.Tensor) -> torch.Tensor:
-        """The weight as (out, in), so that one row feeds one output and groups run along the inputs."""
-        return weight.T if self.transposed else weight
+    def matrices(self, weight: torch.Tensor) -> list[torch.Tensor]:
+        """Views of the weight as (out, in) matrices, so that one row feeds one output and groups run along the inputs."""
+        stored_as_rows = weight.transpose(-1, -2) if self.transposed else weight
+        return [stored_as_rows] if weight.ndim == 2 else list(stored_as_rows)
 
 
 # Position tables are small, and no engine that people deploy quantizes them.
 POSITION_TABLES = ("position", "wpe")
+# Routers and state-space parameters are a few thousandths of a model. More than this share in weights that nothing here knows is a
+# model that a level would miss.
+LARGEST_UNKNOWN_SHARE = 0.02
 
 
 def units(model: torch.nn.Module) -> list[Unit]:
-    """Return every weight matrix of the model that levels apply to, tied ones once.
+    """Return every weight of the model that levels apply to, tied ones once.
 
     Raises:
-        LevelError: the model keeps weight matrices that are no linear layer (fused experts, say), so that a level would silently leave
-            most of the model as it is.
+        LevelError: the model keeps much of its weights in a form that is neither a linear layer, nor an embedding, nor a known kind of
+            fused experts, so that a level would silently leave them as they are.
     """
-    kinds = (torch.nn.Linear, torch.nn.Embedding, transformers.pytorch_utils.Conv1D)
     found: dict[int, Unit] = {}
-    for name, module in model.named_modules():
-        if not isinstance(module, kinds) or any(word in name for word in POSITION_TABLES):
-            continue
-        key = id(module.weight)
-        if key in found:
-            first = found[key]
-            found[key] = Unit(first.name, first.weight, first.transposed, (*first.tied_to, name))
-        else:
-            transposed = isinstance(module, transformers.pytorch_utils.Conv1D)
-            found[key] = Unit(name, module.get_parameter("weight"), transposed)
-    fused = [name for name, parameter in model.named_parameters() if parameter.ndim >= 3 and id(parameter) not in found]
-    if fused:
-        raise LevelError(
-            f"This model keeps {len(fused)} fused weights that are not linear layers (first: {fused[0]}), as mixture-of-experts models "
-            "do; levels cannot be applied to them yet. Evaluate it with level fp16."
-        )
+    for unit in _candidates(model):
+        first = found.get(id(unit.weight))
+        if first is not None:
+            unit = Unit(first.name, first.parameter_name, first.weight, first.transposed, (*first.tied_to, unit.name))
+        found[id(unit.weight)] = unit
     if not found:
         raise LevelError("This model has no linear layer that a level could be applied to.")
+    unknown = {
+        name: weight for name, weight in _others(model, found) if not any(word in name for word in POSITION_TABLES)
+    }
+    share = sum(weight.numel() for weight in unknown.values()) / sum(weight.numel() for weight in model.parameters())
+    if share > LARGEST_UNKNOWN_SHARE:
+        raise LevelError(
+            f"This model keeps {share:.0%} of its weights in {len(unknown)} tensors that are neither linear layers, nor embeddings, nor "
+            f"fused experts of a known layout (first: {next(iter(unknown))}), and a level would leave them as they are. Evaluate it with "
+            "level fp16."
+        )
     return list(found.values())
+
+
+def kept(model: torch.nn.Module, found: list[Unit]) -> list[tuple[str, torch.nn.Parameter]]:
+    """Weight matrices that no level applies to, by name: position tables, routers of experts, convolutions."""
+    return list(_others(model, {id(unit.weight): unit for unit in found}))
+
+
+def _candidates(model: torch.nn.Module) -> Iterator[Unit]:
+    """Every module that holds a weight which can be quantized, tied ones as often as they are held."""
+    conv1d = transformers.pytorch_utils.Conv1D
+    for name, module in model.named_modules():
+        if any(word in name for word in POSITION_TABLES):
+            continue
+        if isinstance(module, (torch.nn.Linear, torch.nn.Embedding, conv1d)):
+            yield Unit(name, f"{name}.weight", module.get_parameter("weight"), isinstance(module, conv1d))
+        elif hasattr(module, "is_transposed"):  # how transformers marks a class of fused experts and their layout
+            for own, parameter in module.named_parameters(prefix=name, recurse=False):
+                if parameter.ndim == 3:
+                    yield Unit(own, own, parameter, bool(module.is_transposed))
+
+
+def _others(model: torch.nn.Module, found: dict[int, Unit]) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    for name, parameter in model.named_parameters():
+        if parameter.ndim >= 2 and id(parameter) not in found:
+            yield name, parameter

@@ -4,13 +4,19 @@ Two ways of counting never mix: *storage* is what the codes and scales of a leve
 model takes in memory (the same at every level of an engine that computes with dequantized weights).
 """
 
+import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+import torch
+
+FULL_PRECISION_BYTES = 2.0
+"""What a file stores of a weight that no level touched, whatever the running model computes in."""
 
 
 @dataclass(frozen=True)
 class ModuleProof:
-    """What a level did to one weight matrix."""
+    """What a level did to one weight: a matrix, a table, or the stacked matrices of fused experts."""
 
     name: str
     level: str
@@ -18,9 +24,17 @@ class ModuleProof:
     """Code width; None where the weight was left as loaded."""
     group_size: int | None
     relative_error: float
-    """Frobenius norm of the change over that of the weight; 0 where nothing changed."""
+    """Frobenius norm of the change over that of the weight; 0 where nothing changed, NaN where no original is known."""
     n_weights: int
     storage_bytes: float
+
+    @classmethod
+    def as_loaded(cls, name: str, n_weights: int) -> Self:
+        """A weight that the level leaves in full precision."""
+        return cls(name, "fp16", None, None, 0.0, n_weights, FULL_PRECISION_BYTES * n_weights)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "relative_error": None if math.isnan(self.relative_error) else self.relative_error}
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class Proof:
     n_parameters: int
     resident_bytes: int
     other_bytes: float
-    """Storage of what no level applies to: norms, biases, position tables."""
+    """Storage of norms and biases, which no level applies to."""
 
     @property
     def n_quantized(self) -> int:
@@ -58,5 +72,10 @@ class Proof:
             "storage_bytes": round(self.storage_bytes),
             "resident_bytes": self.resident_bytes,
             "n_parameters": self.n_parameters,
-            "modules": [asdict(module) for module in self.modules],
+            "modules": [module.to_json() for module in self.modules],
         }
+
+
+def vector_bytes(model: torch.nn.Module) -> float:
+    """Storage of a model's norms and biases."""
+    return FULL_PRECISION_BYTES * sum(parameter.numel() for parameter in model.parameters() if parameter.ndim < 2)
