@@ -181,6 +181,7 @@ def _add_cite(commands: Any) -> None:
     cite.add_argument(
         "run", type=Path, nargs="?", metavar="RUN", help="folder that qbench sweep wrote (default: references only)"
     )
+    _statistics_options(cite)
 
 
 def _add_rescore(commands: Any) -> None:
@@ -232,7 +233,7 @@ def _command(commands: Any, name: str, door: Callable[[argparse.Namespace], int]
     return command
 
 
-def _report_options(command: argparse.ArgumentParser) -> None:
+def _statistics_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--margin",
         type=float,
@@ -240,6 +241,15 @@ def _report_options(command: argparse.ArgumentParser) -> None:
         help="percentage points that count as no loss, declared beforehand (default: 2)",
     )
     command.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
+    command.add_argument(
+        "--target",
+        choices=("templates", "items"),
+        help="what intervals are about: other templates like these, or fresh items of these templates (default: templates)",
+    )
+
+
+def _report_options(command: argparse.ArgumentParser) -> None:
+    _statistics_options(command)
     command.add_argument("--by", metavar="FIELD", help="break down by a field of the documents, such as difficulty")
     command.add_argument(
         "--formats",
@@ -312,7 +322,7 @@ def _compare(options: argparse.Namespace) -> int:
     from qbench.compare import compare
 
     wanted = _given(
-        options, "tasks", "out", "metric", "filter_name", "cluster", "margin", "confidence", "by", "formats"
+        options, "tasks", "out", "metric", "filter_name", "cluster", "margin", "confidence", "target", "by", "formats"
     )
     _print_report(compare(options.base, options.others, **wanted))
     return 0
@@ -329,8 +339,11 @@ def _plan(options: argparse.Namespace) -> int:
 def _cite(options: argparse.Namespace) -> int:
     from qbench.report import read_table
     from qbench.report.citation import bibtex, methods
+    from qbench.report.table import Settings, read_target
 
-    table = read_table(options.run) if options.run else None
+    target = read_target(options.target or "templates")
+    settings = Settings(**_given(options, "margin", "confidence"), target=target)
+    table = read_table(options.run, settings) if options.run else None
     print(*([methods(table), ""] if table else []), bibtex(table), sep="\n", end="")
     return 0
 
@@ -345,7 +358,7 @@ def _rescore(options: argparse.Namespace) -> int:
 def _write_report(run_dir: Path, options: argparse.Namespace) -> int:
     from qbench.report import report
 
-    _print_report(report(run_dir, **_given(options, "margin", "confidence", "by", "formats")))
+    _print_report(report(run_dir, **_given(options, "margin", "confidence", "target", "by", "formats")))
     return 0
 
 

@@ -10,7 +10,7 @@ from qbench.pairing import Selection
 from qbench.records import Run
 from qbench.report import DEFAULT_FORMATS, Report, check_formats, write_report
 from qbench.report.compute import build_table
-from qbench.report.table import LevelFacts, Provenance, Settings
+from qbench.report.table import LevelFacts, Provenance, Settings, read_target
 
 
 def compare(
@@ -27,6 +27,7 @@ def compare(
     by: str | None = None,
     n_resamples: int = 9999,
     seed: int = 0,
+    target: str = "templates",
     formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> Report:
     """Compare other runs with a base run, item by item.
@@ -37,7 +38,7 @@ def compare(
         tasks: which tasks; those that all runs have if not given.
         out: folder for the report; nothing is written without it.
         metric, filter_name, cluster: see `qbench.pairing.Selection`.
-        margin, confidence, by, n_resamples, seed, formats: as for `qbench.report.report`.
+        margin, confidence, by, n_resamples, seed, target, formats: as for `qbench.report.report`.
 
     Raises:
         RunError: a folder without samples.
@@ -50,7 +51,7 @@ def compare(
     table = build_table(
         levels,
         _tasks(names, runs, tasks),
-        Settings(margin, confidence, by, n_resamples, seed),
+        Settings(margin, confidence, by, n_resamples, seed, read_target(target)),
         _provenance(names[0], runs[0]),
         select=Selection(metric, filter_name, cluster),
     )

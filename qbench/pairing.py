@@ -72,6 +72,8 @@ class Pair:
     baseline: NDArray[np.float64]
     level: NDArray[np.float64]
     template: NDArray[np.str_]
+    draw: NDArray[np.str_]
+    """What was drawn from the template: the family that an item is a twin of, else the item itself."""
     stratum: NDArray[np.str_]
     category: NDArray[np.str_]
     difficulty: NDArray[np.float64]
@@ -167,6 +169,9 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, sele
         baseline=_numbers(before.values(), score, task),
         level=_numbers(others, score, task),
         template=np.array(_clusters(documents, item_ids, task, select.cluster or ("template" if in_bank else None))),
+        draw=np.array(
+            [(in_bank and document.get("twin")) or own for own, document in zip(item_ids, documents, strict=True)]
+        ),
         stratum=np.array([document["subcategory"] if in_bank else task for document in documents]),
         category=np.array([document["category"] if in_bank else task for document in documents]),
         difficulty=np.array([float(document["difficulty"]) if in_bank else math.nan for document in documents]),

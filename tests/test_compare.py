@@ -13,6 +13,7 @@ from qbench.cli import EXIT_BAD_INPUT, main
 from qbench.compare import compare
 from qbench.errors import PairingError, QBenchError, RunError, SamplesError
 from qbench.report.table import Kind
+from qbench.stats import Design, same_templates_difference
 
 N_ITEMS = 48
 SUBJECTS = ("fruit", "tools", "rivers", "birds")
@@ -101,6 +102,17 @@ def test_clusters_and_breakdowns_come_from_fields_of_the_documents(outputs: Path
     (row,) = table.rows
     assert row.cells[0].difference.n_templates == len(SUBJECTS)
     assert [row.name for row in table.breakdown] == sorted(SUBJECTS)
+
+
+def test_fresh_items_of_their_task_or_cluster_are_the_other_target(outputs: Path) -> None:
+    runs = outputs / "fp16", [outputs / "q2"]
+    before, after = (
+        [sample["acc_norm"] for sample in samples(outputs / level, "their_choice")] for level in ("fp16", "q2")
+    )
+    for cluster, template in ((None, [0] * N_ITEMS), ("subject", [i // 12 for i in range(N_ITEMS)])):
+        table = compare(*runs, tasks=["their_choice"], cluster=cluster, target="items").table
+        alone = same_templates_difference(before, after, Design.of(template, [0] * N_ITEMS))
+        assert table.rows[0].cells[0].difference.interval == pytest.approx(tuple(alone.interval))
 
 
 def test_another_metric_can_be_compared(outputs: Path) -> None:

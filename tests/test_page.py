@@ -307,7 +307,7 @@ def test_without_a_difference_the_page_says_so(tmp_path: Path) -> None:
         write_run(tmp_path / level, {"t": [sample(item, i, None if i == 0 else 1.0) for i, item in enumerate(items)]})
     write_plan(tmp_path, ["fp16", "q2"], ["t"])
     table = read_table(tmp_path, SETTINGS)
-    assert findings(table)[0].startswith("No difference can be estimated")
+    assert findings(table)[0].startswith("No interval for logic: with one template in each subcategory")
     page = render(table)
     assert '<div class="chart" data-chart="heatmap"' not in page
     assert "NaN" not in page.split('<script type="text/plain"')[0]

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet
@@ -25,7 +26,15 @@ from qbench.report.latex import escape
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.tidy import neutral
 from qbench.report.wording import most_flipped
-from qbench.stats import Design, Estimate, Interval, Verdict, paired_difference, paired_differences
+from qbench.stats import (
+    Design,
+    Estimate,
+    Interval,
+    Verdict,
+    paired_difference,
+    paired_differences,
+    same_templates_difference,
+)
 
 N_RESAMPLES = 499
 
@@ -265,11 +274,53 @@ def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None
     result = report(tmp_path, n_resamples=N_RESAMPLES)
     assert cell(result.table, "logic", "q2").verdict is Verdict.NOT_ESTIMABLE
     assert re.search(r"^\| logic \| 10 / 1 \| – \| –", text(result, "md"), re.MULTILINE)
+    reason = "No interval for logic: with one template in each subcategory nothing is known about others; --target items gives"
+    assert all(
+        reason in " ".join(written.split()) for written in (text(result, "md"), text(result, "html"), str(result))
+    )
+    assert reason.replace("--", "-{}-") in file(result, "tables.tex")
     assert "nan" in text(result, "csv")
     assert json.loads(text(result, "json"))["rows"][0]["cells"][0]["difference"]["interval"] == {
         "low": None,
         "high": None,
     }
+
+
+def test_fresh_items_are_the_other_target_in_every_format(sweep_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(sweep_dir, tmp_path / "nano", ignore=shutil.ignore_patterns("report"))
+    assert main(["report", str(tmp_path / "nano"), "--target", "items"]) == 0
+    fresh = report(tmp_path / "nano", target="items")
+    sweep = records.read_sweep(sweep_dir)
+    pairs = [pair_levels(sweep.run("fp16"), [sweep.run("q4")], task)[0] for task in sweep.tasks if "logic" in task]
+    joined = [
+        np.concatenate([getattr(pair, name) for pair in pairs]) for name in ("baseline", "level", "template", "stratum")
+    ]
+    ours = cell(fresh.table, "logic", "q4").difference
+    assert ours.interval == pytest.approx(
+        tuple(same_templates_difference(joined[0], joined[1], Design.of(joined[2], joined[3])).interval)
+    )
+    # Items of a task without templates are fresh items of the task.
+    gsm8k = pair_levels(sweep.run("fp16"), [sweep.run("q4")], "gsm8k")[0]
+    task = Design.of(np.zeros(60), np.zeros(60))
+    theirs = same_templates_difference(gsm8k.baseline, gsm8k.level, task).interval
+    assert cell(fresh.table, "gsm8k", "q4").difference.interval == pytest.approx(tuple(theirs))
+    words = "for fresh items of these templates"
+    assert all(words in written for written in (text(fresh, "md"), text(fresh, "html"), file(fresh, "tables.tex")))
+    assert words in " ".join(str(fresh).split())
+    assert "for fresh items of the same templates" in file(fresh, "methods.tex")
+    assert "cochran1977" in file(fresh, "references.bib")
+    assert "hall1988" not in file(fresh, "references.bib")
+    assert {line["target"] for line in csv.DictReader(io.StringIO(text(fresh, "csv")))} == {"items"}
+    assert json.loads(text(fresh, "json"))["settings"]["target"] == "items"
+
+
+def test_failed_twice_is_no_reason_to_blame_the_templates(tmp_path: Path) -> None:
+    items = [bank_item("logic", "deduction", f"t{i % 3}", i) for i in range(9)]
+    for level, score in (("fp16", 1.0), ("q2", None)):
+        write_run(tmp_path / level, {"t": [sample(item, i, score) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    result = report(tmp_path, n_resamples=N_RESAMPLES)
+    assert "No interval for logic: no item has a score at both levels." in text(result, "md")
 
 
 # ---------------------------------------------------------------- the formats
@@ -526,19 +577,23 @@ def test_an_unknown_format_names_the_known_ones(sweep_dir: Path) -> None:
         report(sweep_dir, formats=("pdf",))
 
 
-@pytest.mark.parametrize("options", [{"confidence": 95}, {"margin": 0}])
-def test_settings_that_make_no_sense_are_refused(sweep_dir: Path, options: dict[str, float]) -> None:
-    with pytest.raises(QBenchError, match=r"confidence must lie|margin must be"):
-        report(sweep_dir, **options)  # type: ignore[arg-type]
+@pytest.mark.parametrize("options", [{"confidence": 95}, {"margin": 0}, {"target": "item"}])
+def test_settings_that_make_no_sense_are_refused(sweep_dir: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(
+        QBenchError,
+        match=r"confidence must lie|margin must be|target must be templates or items, not 'item'. Did you mean items",
+    ):
+        report(sweep_dir, **options)
 
 
 # ---------------------------------------------------------------- citing
 
 
+@pytest.mark.parametrize("target", ["templates", "items"])
 def test_what_the_methods_paragraph_cites_is_in_the_references(
-    sweep_dir: Path, capsys: pytest.CaptureFixture[str]
+    sweep_dir: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["cite", str(sweep_dir)]) == 0
+    assert main(["cite", str(sweep_dir), "--target", target]) == 0
     printed = capsys.readouterr().out
     paragraph, references = printed.split("\n@", 1)
     cited = set(re.findall(r"\\cite\{([\w-]+)\}", paragraph))
@@ -550,4 +605,4 @@ def test_what_the_methods_paragraph_cites_is_in_the_references(
 
 def test_the_references_alone_need_no_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cite"]) == 0
-    assert capsys.readouterr().out.lstrip().startswith("@software{qbench")
+    assert capsys.readouterr().out.lstrip().startswith("@misc{qbench,")

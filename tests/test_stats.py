@@ -472,6 +472,31 @@ def test_the_target_is_an_option_of_every_estimate() -> None:
     assert loss.interval == pytest.approx(tuple(loss.value + end / mean.value for end in residual.interval))
 
 
+def test_a_family_of_twins_is_one_draw() -> None:
+    baseline, level, template, stratum = bank_like()
+    family = np.arange(300) // 4
+    ours = same_templates_difference(baseline, level, Design.of(template, stratum, draw=family))
+    means = (level - baseline).reshape(75, 4).mean(axis=1)
+    theirs = same_templates_difference(np.zeros(75), means, Design.of(template[::4], stratum[::4]))
+    assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error), rel=1e-12)
+    half = scipy_stats.t.ppf(0.975, 75 - 15) * theirs.standard_error
+    assert ours.interval == pytest.approx((ours.value - half, ours.value + half), rel=1e-12)
+    # The same item four times over says no more than once, also where a score interval is needed.
+    few = np.where(np.arange(300) % 60, baseline, 1 - baseline)
+    alone = same_templates_difference(baseline, few, Design.of(template, stratum))
+    fourfold = Design.of(np.repeat(template, 4), np.repeat(stratum, 4), draw=np.repeat(np.arange(300), 4))
+    repeated = same_templates_difference(np.repeat(baseline, 4), np.repeat(few, 4), fourfold)
+    assert alone.method == repeated.method == "t over items and score"
+    assert repeated.standard_error == pytest.approx(alone.standard_error, rel=1e-12)
+    assert repeated.interval == pytest.approx(tuple(alone.interval), rel=0.02)
+    one = template_differences(baseline, level[:, np.newaxis], template, family)[3][0]
+    items = template == 3
+    design = Design.of(np.zeros(20), np.zeros(20), draw=family[items])
+    assert one.interval == pytest.approx(
+        tuple(same_templates_difference(baseline[items], level[items], design).interval)
+    )
+
+
 def test_one_item_a_template_says_nothing_about_fresh_items() -> None:
     ours = same_templates_difference([1, 1, 0], [1, 0, 0], Design.of([0, 1, 2], [0, 0, 0]))
     assert ours.value == pytest.approx(-1 / 3)

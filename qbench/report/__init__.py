@@ -11,7 +11,7 @@ from pathlib import Path
 from qbench.errors import QBenchError, did_you_mean
 from qbench.records import read_sweep, write_atomically
 from qbench.report.compute import build
-from qbench.report.table import Settings, Table
+from qbench.report.table import Settings, Table, read_target
 from qbench.report.terminal import summary
 
 __all__ = [
@@ -60,6 +60,7 @@ def report(
     by: str | None = None,
     n_resamples: int = 9999,
     seed: int = 0,
+    target: str = "templates",
 ) -> Report:
     """Compare every level of a finished sweep with its baseline, and write what was found to ``run/report/``.
 
@@ -71,13 +72,14 @@ def report(
         by: a field of the documents to break the table down by, such as ``difficulty``.
         n_resamples: bootstrap resamples behind every interval.
         seed: of the resamples; the same seed gives the same report.
+        target: what the intervals are about: ``templates``, other ones like these, or ``items``, fresh ones of these templates.
 
     Raises:
         RunError: no sweep there, an unfinished one, or one of another schema.
         PairingError: the levels did not answer the same items.
     """
     check_formats(formats)
-    table = read_table(run, Settings(margin, confidence, by, n_resamples, seed))
+    table = read_table(run, Settings(margin, confidence, by, n_resamples, seed, read_target(target)))
     return write_report(table, Path(run) / REPORT_DIR, formats)
 
 

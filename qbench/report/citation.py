@@ -2,20 +2,21 @@
 
 from qbench import __version__
 from qbench.report.latex import escape
-from qbench.report.table import Table
+from qbench.report.table import Settings, Table
+from qbench.stats import Target
 
 BIBTEX = {
-    "qbench": """@software{qbench,
-  title   = {qbench: what quantization broke in a language model},
-  author  = {{The qbench authors}},
-  version = {VERSION},
-  note    = {NOTE}
+    "qbench": """@misc{qbench,
+  title        = {{qbench}: what quantization broke in a language model},
+  author       = {{The qbench authors}},
+  howpublished = {Python package, version VERSION},
+  note         = {NOTE}
 }""",
     "eval-harness": """@misc{eval-harness,
-  author = {Gao, Leo and Tow, Jonathan and Abbasi, Baber and Biderman, Stella and Black, Sid and DiPofi, Anthony and others},
-  title  = {The Language Model Evaluation Harness},
-  year   = {2024},
-  doi    = {10.5281/zenodo.12608602}
+  author       = {Gao, Leo and Tow, Jonathan and Abbasi, Baber and Biderman, Stella and Black, Sid and DiPofi, Anthony and others},
+  title        = {The Language Model Evaluation Harness},
+  howpublished = {Zenodo, doi:10.5281/zenodo.12608602},
+  year         = {2024}
 }""",
     "hall1988": """@article{hall1988,
   author  = {Hall, Peter},
@@ -26,11 +27,20 @@ BIBTEX = {
   pages   = {35--45},
   year    = {1988}
 }""",
+    "cochran1977": """@book{cochran1977,
+  author    = {Cochran, William G.},
+  title     = {Sampling Techniques},
+  edition   = {Third},
+  publisher = {Wiley},
+  address   = {New York},
+  year      = {1977}
+}""",
     "tango1998": """@article{tango1998,
   author  = {Tango, Toshiro},
   title   = {Equivalence Test and Confidence Interval for the Difference in Proportions for the Paired-Sample Design},
   journal = {Statistics in Medicine},
   volume  = {17},
+  number  = {8},
   pages   = {891--908},
   year    = {1998}
 }""",
@@ -44,13 +54,13 @@ BIBTEX = {
   year    = {1979}
 }""",
     "miller2024": """@misc{miller2024,
-  author = {Miller, Evan},
-  title  = {Adding Error Bars to Evals: A Statistical Approach to Language Model Evaluations},
-  year   = {2024},
-  eprint = {2411.00640},
-  archivePrefix = {arXiv}
+  author       = {Miller, Evan},
+  title        = {Adding Error Bars to Evals: A Statistical Approach to Language Model Evaluations},
+  howpublished = {arXiv:2411.00640},
+  year         = {2024}
 }""",
 }
+"""Entries that BibTeX's oldest styles print whole: an archive or a version is ``howpublished``."""
 
 
 def methods(table: Table) -> str:
@@ -58,7 +68,7 @@ def methods(table: Table) -> str:
     source, settings = table.provenance, table.settings
     total = max(table.rows, key=lambda row: row.baseline.n_items)
     levels = escape(", ".join(level for level in table.compared if level != table.noise_floor))
-    model = escape(source.model)
+    model = f"{escape(source.model)} with " if source.model else "with "
     bank = f" (bank version {source.bank_version}, SHA-256 {source.bank_sha256[:12]})" if source.bank_sha256 else ""
     floor = (
         " The baseline was evaluated a second time at another batch size; differences between the two are the noise floor."
@@ -66,21 +76,36 @@ def methods(table: Table) -> str:
         else ""
     )
     return (
-        f"We evaluated {model} with qbench {__version__}~\\cite{{qbench}}{bank} on the Language Model Evaluation "
+        f"We evaluated {model}qbench {__version__}~\\cite{{qbench}}{bank} on the Language Model Evaluation "
         f"Harness~\\cite{{eval-harness}} at {levels} against {escape(table.baseline)}. All levels answered the same "
         f"{total.baseline.n_items:,} items, drawn from {total.baseline.n_templates:,} templates; differences are paired on items "
-        "and averaged with equal weight over templates, subcategories and categories. Because items of one template are not "
-        "independent~\\cite{miller2024}, "
-        f"{100 * settings.confidence:g}\\,\\% intervals come from a studentised bootstrap~\\cite{{hall1988}} that resamples templates "
-        f"within subcategories ({settings.n_resamples:,} resamples), joined with Tango's score interval~\\cite{{tango1998}} where "
-        "fewer than 20 items flip. We call a level degraded where the whole interval lies below zero, within margin where it lies "
+        f"and averaged with equal weight over templates, subcategories and categories. {_intervals(settings)} "
+        "We call a level degraded where the whole interval lies below zero, within margin where it lies "
         f"inside $\\pm{settings.margin:g}$ percentage points, which were declared beforehand, and undecided otherwise; "
         f"Holm's correction~\\cite{{holm1979}} is applied over categories.{floor}"
     )
 
 
+def _intervals(settings: Settings) -> str:
+    confidence = f"{100 * settings.confidence:g}\\,\\%"
+    if settings.target is Target.ITEMS:
+        return (
+            f"The {confidence} intervals are for fresh items of the same templates~\\cite{{miller2024}}: the items of each template are "
+            "taken as a sample of all that it yields, as in stratified sampling~\\cite{cochran1977}, with Student's $t$, joined with "
+            "Tango's score interval~\\cite{tango1998} where fewer than 20 items flip. They make no statement about other templates."
+        )
+    return (
+        "The target of inference is other templates like these, and items of one template are not independent~\\cite{miller2024}, so "
+        f"{confidence} intervals come from a studentised bootstrap~\\cite{{hall1988}} that resamples templates within subcategories "
+        f"({settings.n_resamples:,} resamples), joined with Tango's score interval~\\cite{{tango1998}} where fewer than 20 items flip."
+    )
+
+
 def bibtex(table: Table | None = None) -> str:
-    """Return the references; with a table, that of qbench names the bank."""
+    """Return the references: all, or those that the paragraph of a table cites, qbench's with the bank."""
     note = f"Question bank SHA-256 {table.provenance.bank_sha256}" if table and table.provenance.bank_sha256 else ""
-    entries = [entry.replace("VERSION", __version__).replace("NOTE", note) for entry in BIBTEX.values()]
-    return "\n\n".join(entries) + "\n"
+    entries = BIBTEX.items()
+    if table:
+        paragraph = methods(table)
+        entries = {name: entry for name, entry in BIBTEX.items() if f"{{{name}}}" in paragraph}.items()
+    return "\n\n".join(entry.replace("VERSION", __version__).replace("NOTE", note) for _, entry in entries) + "\n"

@@ -34,6 +34,7 @@ from qbench.stats import (
     Cliff,
     Design,
     Estimate,
+    Target,
     Verdict,
     calibration_errors,
     cliff,
@@ -154,6 +155,7 @@ class Scores:
     category: NDArray[np.str_]
     stratum: NDArray[np.str_]
     template: NDArray[np.str_]
+    draw: NDArray[np.str_]
     in_bank: Mask
     difficulty: Array
     documents: tuple[Any, ...]
@@ -186,6 +188,7 @@ class Scores:
             category=np.concatenate([pair.category for pair in first]),
             stratum=np.concatenate([pair.stratum for pair in first]),
             template=np.concatenate([pair.template for pair in first]),
+            draw=np.concatenate([pair.draw for pair in first]),
             in_bank=np.concatenate([np.full(len(pair.item_id), pair.in_bank) for pair in first]),
             difficulty=np.concatenate([pair.difficulty for pair in first]),
             documents=tuple(document for pair in first for document in pair.documents),
@@ -257,6 +260,8 @@ class _Statistics:
         right = np.column_stack([scores.baseline, scores.levels])[items]
         design = Design.of(scores.template[items], scores.stratum[items], scores.category[items])
         errors, changes = calibration_errors(sure, right, design, level=self.settings.confidence)
+        if self.settings.target is Target.ITEMS:  # a jackknife over templates says nothing about fresh items
+            errors, changes = ([found.without_interval() for found in estimates] for estimates in (errors, changes))
         missing = mean_scores(np.full((int(items.sum()), 1), math.nan), design, rng=np.random.default_rng(0))[0]
         cells = tuple(
             Cell(
@@ -281,9 +286,18 @@ class _Statistics:
 
     def _options(self, scores: Scores, items: Mask, stream: str) -> tuple[Design, dict[str, Any]]:
         """A group's own stream of resamples makes its interval independent of which other groups there are."""
-        design = Design.of(scores.template[items], scores.stratum[items], scores.category[items])
-        rng = np.random.default_rng([self.settings.seed, zlib.crc32(stream.encode())])
-        return design, {"confidence": self.settings.confidence, "n_resamples": self.settings.n_resamples, "rng": rng}
+        settings = self.settings
+        # Where an item is its own template, fresh items are fresh items of the task.
+        lone = (scores.template == scores.item_id) & (settings.target is Target.ITEMS)
+        template = np.where(lone, scores.task, scores.template)
+        design = Design.of(template[items], scores.stratum[items], scores.category[items], scores.draw[items])
+        rng = np.random.default_rng([settings.seed, zlib.crc32(stream.encode())])
+        return design, {
+            "confidence": settings.confidence,
+            "n_resamples": settings.n_resamples,
+            "target": settings.target,
+            "rng": rng,
+        }
 
 
 def _rows(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
@@ -423,7 +437,9 @@ def _templates(scores: Scores, settings: Settings) -> tuple[TemplateRow, ...]:
     known = ~np.isnan(baseline)
     counts = np.bincount(template[known], minlength=len(numbers))
     sums = np.bincount(template[known], baseline[known], minlength=len(numbers))
-    differences = template_differences(baseline, scores.levels[items], template, confidence=settings.confidence)
+    differences = template_differences(
+        baseline, scores.levels[items], template, scores.draw[items], confidence=settings.confidence
+    )
     return tuple(
         TemplateRow(
             name, category, stratum, float(sums[i] / counts[i]) if counts[i] else math.nan, tuple(differences[i])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from qbench.report.table import Cell, Kind, Row, Table
-from qbench.report.wording import change, label, points, share
+from qbench.report.wording import change, label, not_estimable, points, share
 from qbench.stats import Estimate, Verdict
 
 
@@ -30,7 +30,7 @@ def _cells(table: Table) -> list[tuple[Row, Cell]]:
 def _largest(table: Table) -> Iterator[str]:
     cells = _cells(table)
     if not cells:
-        yield "No difference can be estimated: every group has a single template, or no items that all levels answered."
+        yield from not_estimable(table)
         return
     row, cell = min(cells, key=lambda found: found[1].difference.value)
     score, interval = share(row.baseline)

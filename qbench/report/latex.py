@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 
 from qbench.report.table import Row, Table
-from qbench.report.wording import DEMONSTRATION, MARKS, MISSING, caption, change, finding, label, legend, mark, share
+from qbench.report.wording import (
+    DEMONSTRATION,
+    MARKS,
+    MISSING,
+    caption,
+    change,
+    finding,
+    label,
+    legend,
+    mark,
+    not_estimable,
+    share,
+)
 from qbench.stats import Verdict
 
 ESCAPES = str.maketrans(
@@ -31,6 +43,7 @@ ESCAPES = str.maketrans(
         "↑": r"$\uparrow$",
         "“": "``",
         "”": "''",
+        "\0": "-{}-",
     }
 )
 
@@ -45,24 +58,29 @@ def tables(table: Table) -> str:
 
 
 def escape(text: str) -> str:
-    """Any text as LaTeX that prints it. A letter that pdflatex has no font for is named by its number."""
-    return "".join(map(_printable, " ".join(text.split()).translate(ESCAPES)))
+    """Any text as LaTeX that prints it, two hyphens as two. A letter that pdflatex has no font for is named by its number."""
+    return "".join(map(_printable, " ".join(text.split()).replace("--", "\0").translate(ESCAPES)))
 
 
 def _printable(character: str) -> str:
     return (
         character
-        if character.isascii() or ("À" <= character <= "ÿ" and character not in "ÐÞðþ")
+        if (character.isascii() and character.isprintable()) or ("À" <= character <= "ÿ" and character not in "ÐÞðþ")
         else f"[U+{ord(character):04X}]"
     )
 
 
 def _caption(table: Table) -> str:
     used = {mark(cell, table.settings.confidence) for row in (*table.rows, *table.breakdown) for cell in row.cells}
-    signs = "; ".join(f"{escape(sign)} {escape(meaning)}" for sign, meaning in legend(table) if sign in used)
-    bank = f"Question bank {table.provenance.bank_version}, SHA-256 {table.provenance.bank_sha256[:12]}."
-    notice = f" {escape(DEMONSTRATION)}" if table.provenance.is_demonstration else ""
-    return f"{escape(caption(table))}. {signs}. {escape(bank)}{notice}"
+    source = table.provenance
+    sentences = [
+        f"{caption(table)}.",
+        "; ".join(f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used) + ".",
+        *not_estimable(table),
+        f"Question bank {source.bank_version}, SHA-256 {source.bank_sha256[:12]}." if source.bank_sha256 else "",
+        DEMONSTRATION if source.is_demonstration else "",
+    ]
+    return " ".join(escape(sentence) for sentence in sentences if sentence)
 
 
 def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:

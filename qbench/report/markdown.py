@@ -17,6 +17,7 @@ from qbench.report.wording import (
     mark,
     method,
     most_flipped,
+    not_estimable,
     number,
     share,
     size,
@@ -87,7 +88,8 @@ def _joined(*texts: str) -> str:
 
 
 def _legend(table: Table) -> str:
-    return "\n".join(f"* {sign} {meaning}" for sign, meaning in legend(table))
+    lines = [f"* {sign} {meaning}" for sign, meaning in legend(table)]
+    return "\n".join([*lines, *(f"* {_safe(sentence)}" for sentence in not_estimable(table))])
 
 
 def _levels(table: Table) -> str:

@@ -9,7 +9,9 @@ from qbench.report import tidy
 from qbench.report.table import Table
 
 INTEGERS = frozenset({"n_items", "n_templates", "n_flips", "n_worse", "n_better", "n_failed"})
-TEXTS = frozenset({"kind", "group", "level", "measure", "verdict", "method", "baseline", "model", "bank_sha256"})
+TEXTS = frozenset(
+    {"kind", "group", "level", "measure", "verdict", "method", "target", "baseline", "model", "bank_sha256"}
+)
 SCHEMA = pyarrow.schema(
     [
         (name, pyarrow.int64() if name in INTEGERS else pyarrow.string() if name in TEXTS else pyarrow.float64())

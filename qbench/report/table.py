@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from qbench.errors import QBenchError
+from qbench.errors import QBenchError, did_you_mean
 from qbench.report.expected import Comparison
-from qbench.stats import Cliff, Estimate, Flips, Verdict
+from qbench.stats import Cliff, Estimate, Flips, Target, Verdict
 
 
 class Kind(StrEnum):
@@ -151,12 +151,21 @@ class Settings:
     by: str | None = None
     n_resamples: int = 9999
     seed: int = 0
+    target: Target = Target.TEMPLATES
+    """What every interval is about: other templates like these, or fresh items of these."""
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise QBenchError(f"confidence must lie between 0 and 1, not {self.confidence:g}; 0.95 is usual.")
         if not self.margin > 0:
             raise QBenchError(f"margin must be above 0 percentage points, not {self.margin:g}; 2 is the default.")
+
+
+def read_target(name: str) -> Target:
+    """Read what intervals are about, ``templates`` or ``items``."""
+    if name not in tuple(Target):
+        raise QBenchError(f"target must be {' or '.join(Target)}, not {name!r}.{did_you_mean(name, Target)}")
+    return Target(name)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ COLUMNS = (
     "minimum_detectable_effect",
     "n_failed",
     "method",
+    "target",
     "confidence",
     "margin",
     "bits_per_weight",
@@ -53,6 +54,7 @@ def render(table: Table) -> str:
 def rows(table: Table) -> Iterator[dict[str, object]]:
     """Yield the rows; each has some or all of the COLUMNS."""
     common = {
+        "target": str(table.settings.target),
         "confidence": table.settings.confidence,
         "margin": table.settings.margin / 100,
         "baseline": table.baseline,

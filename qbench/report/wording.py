@@ -3,7 +3,7 @@
 import math
 
 from qbench.report.table import Cell, ItemRow, Kind, LevelFacts, Row, Table
-from qbench.stats import Estimate, Verdict
+from qbench.stats import Estimate, Target, Verdict
 from qbench.stats.verdict import POWER
 
 MISSING = "–"
@@ -113,14 +113,48 @@ def caption(table: Table) -> str:
     model = table.provenance.model or "the model"
     return (
         f"Score of {model} at each level minus its score at {table.baseline}, in percentage points, "
-        f"with {100 * table.settings.confidence:g} % intervals"
+        f"with {100 * table.settings.confidence:g} % intervals {about(table)}"
+    )
+
+
+def about(table: Table) -> str:
+    """What the intervals are about."""
+    if table.settings.target is Target.ITEMS:
+        return "for fresh items of these templates"
+    if all(row.baseline.n_templates == row.baseline.n_items for row in table.rows):
+        return "for other items like these"
+    return "for other templates like these"
+
+
+def not_estimable(table: Table) -> list[str]:
+    """Why rows of the main table have no interval at some level, and what gives them one; a sentence for each reason."""
+    rows_of: dict[str, list[str]] = {}
+    for row in table.rows:
+        for reason in {_reason(table, cell) for cell in row.cells if not cell.difference.is_estimable}:
+            rows_of.setdefault(reason, []).append(label(row))
+    return [f"No interval for {', '.join(rows)}: {reason}." for reason, rows in rows_of.items()]
+
+
+def _reason(table: Table, cell: Cell) -> str:
+    if not cell.difference.n_items:
+        return "no item has a score at both levels"
+    if table.settings.target is Target.ITEMS:
+        return "with one item of each template nothing is known about others; ask more items of each template (--items)"
+    return (
+        "with one template in each subcategory nothing is known about others; "
+        "--target items gives intervals for fresh items of the same templates"
     )
 
 
 def method(table: Table) -> str:
     """How the numbers were made, for the foot of a report."""
+    weights = "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories. "
+    if table.settings.target is Target.ITEMS:
+        return (
+            f"{weights}Intervals are {about(table)}: the items of each template are taken as a sample of all that it yields, Student's t; "
+            "where few items flip, joined with Tango's score interval."
+        )
     return (
-        "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories. "
-        f"Intervals: templates resampled within subcategory {table.settings.n_resamples:,} times, studentised, never narrower "
-        "than those of independent items; where few items flip, Student's t joined with Tango's score interval."
+        f"{weights}Intervals are {about(table)}: templates resampled within subcategory {table.settings.n_resamples:,} times, studentised, "
+        "never narrower than those of independent items; where few items flip, Student's t joined with Tango's score interval."
     )

@@ -26,13 +26,20 @@ class Design:
     """The stratum of each template."""
     weight: Array
     """Per stratum; sums to 1."""
+    draw: Indices
+    """The draw that each item came of, as a number: twins of one family share theirs."""
 
     @staticmethod
-    def of(template: ArrayLike, stratum: ArrayLike, category: ArrayLike | None = None) -> "Design":
-        """Read the design off the names that each item carries. A template's name need be unique only within its stratum."""
+    def of(
+        template: ArrayLike, stratum: ArrayLike, category: ArrayLike | None = None, draw: ArrayLike | None = None
+    ) -> "Design":
+        """Read the design off the names that each item carries. A template's name need be unique only within its stratum; without a draw
+        each item is one of its own."""
         names = [np.asarray(stratum), np.asarray(template)]
-        names.insert(0, np.zeros(len(names[0]), dtype=int) if category is None else np.asarray(category))
-        return _numbered(np.column_stack([np.unique(values, return_inverse=True)[1] for values in names]))
+        n_items = len(names[0])
+        names.insert(0, np.zeros(n_items, dtype=int) if category is None else np.asarray(category))
+        codes = np.column_stack([np.unique(values, return_inverse=True)[1] for values in names])
+        return _numbered(codes, np.arange(n_items) if draw is None else np.unique(draw, return_inverse=True)[1])
 
     @property
     def first(self) -> Indices:
@@ -51,14 +58,20 @@ class Design:
 
     def only(self, items: NDArray[np.bool_]) -> "Design":
         """The design of some of the items; what lost all of its items weighs nothing."""
-        return self if items.all() else _numbered(self.codes[items])
+        return self if items.all() else _numbered(self.codes[items], self.draw[items])
+
+    def draws(self) -> tuple[Indices, Indices]:
+        """The draw of each item, numbered from 0 without gaps, and the template of each draw."""
+        pair = self.of_item * (self.draw.max() + 1) + self.draw
+        found, of_item = np.unique(pair, return_inverse=True)
+        return of_item.reshape(-1), found // (self.draw.max() + 1)
 
 
-def _numbered(codes: Indices) -> Design:
+def _numbered(codes: Indices, draw: Indices) -> Design:
     templates, of_item = np.unique(codes, axis=0, return_inverse=True)
     strata, of_template = np.unique(templates[:, :2], axis=0, return_inverse=True)
     _, of_stratum, n_strata = np.unique(strata[:, 0], return_inverse=True, return_counts=True)
-    return Design(codes, of_item.reshape(-1), of_template.reshape(-1), 1 / (len(n_strata) * n_strata[of_stratum]))
+    return Design(codes, of_item.reshape(-1), of_template.reshape(-1), 1 / (len(n_strata) * n_strata[of_stratum]), draw)
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ class Estimate:
         """The same estimate counted the other way round."""
         return replace(self, value=-self.value, interval=self.interval.scaled(-1))
 
+    def without_interval(self) -> "Estimate":
+        """The value alone, where the interval at hand is about something else than the one that is wanted."""
+        missing = Interval(math.nan, math.nan)
+        return replace(self, standard_error=math.nan, interval=missing, p_value=math.nan, method="not estimable")
+
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.value:+.3f} [{low:+.3f}, {high:+.3f}], {self.n_items} items in {self.n_templates} templates, {self.n_flips} flips"

@@ -1,7 +1,22 @@
 """The other target: what fresh items of these very templates would show, not other templates like them.
 
-Narrower than `qbench.stats.paired_difference`, and it answers a narrower question: whether a level lost anything on this bank, rather
-than on the kind of question that the bank samples. It is also all that can be said of a probe with a single template.
+Narrower than the interval of `qbench.stats.paired_difference` for new templates, and it answers a narrower question: whether a level lost
+anything on this bank, rather than on the kind of question that the bank samples. It is also all that can be said of a probe with a single
+template.
+
+**What is estimated.** With d_g the mean difference of template g, and w_s and G_s the weight and the number of templates of its stratum,
+
+    value = Σ_s w_s Σ_g d_g / G_s,        standard error² = Σ_s w_s² Σ_g (s_g² / k_g) / G_s²,
+
+where template g was drawn from k_g times and s_g² is the variance of its draws. A draw is an item, or a family of twins, which rise and
+fall together: its value is the mean of its items, in proportion to their number. A template with a single draw borrows the pooled variance.
+
+**How.** Student's t with draws - templates degrees of freedom, joined, where fewer than `MIN_FLIPS` effective items flipped, with Tango's
+score interval on Kish's effective number of items, divided by what the twins' likeness takes away.
+
+References:
+    Cochran (1977), Sampling Techniques, section 5.4 (stratified sampling; here every template is a stratum) and 9.4 (draws of several).
+    Kish (1965), Survey Sampling, section 11.7 (effective sample size under unequal weights).
 """
 
 import math
@@ -11,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
-from qbench.stats.design import Design, group_sums, means_of_templates, patterns
+from qbench.stats.design import Design, Indices, group_sums, patterns
 from qbench.stats.estimate import Estimate, Interval, bounded
 from qbench.stats.score_interval import tango_interval
 
@@ -26,19 +41,7 @@ def same_templates_difference(
 ) -> Estimate:
     """Estimate the mean difference over the given templates, from their items as a sample of all items they could yield.
 
-    With d_g the mean difference of template g, s_g² the variance of its n_g items, and w_s and G_s the weight and the number of templates
-    of its stratum,
-
-        value = Σ_s w_s Σ_g d_g / G_s,        standard error² = Σ_s w_s² Σ_g (s_g² / n_g) / G_s².
-
-    A template with a single item borrows the pooled variance. The interval is Student's with items - templates degrees of freedom (at
-    least 1), joined with Tango's score interval on Kish's effective number of items where fewer than 20 flipped. It assumes that items are
-    drawn independently within their template, which is how the bank draws them; twins of one family count as the same item drawn twice,
-    so a template of twins is a little less certain than it looks.
-
-    References:
-        Cochran (1977), Sampling Techniques, section 5.4 (stratified sampling; here every template is a stratum).
-        Kish (1965), Survey Sampling, section 11.7 (effective sample size under unequal weights).
+    Where all scores lie in [0, 1], the interval lies in [-1, 1]. Not estimable where each template was drawn from once.
     """
     before, after = np.asarray(baseline, dtype=float), np.asarray(level, dtype=float)
     found = fresh_items((after - before)[:, np.newaxis], design, confidence)
@@ -49,40 +52,35 @@ def fresh_items(difference: Array, design: Design, confidence: float) -> list[Es
     """Estimate what `same_templates_difference` does, for each column of differences; NaNs are left out."""
     estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
     for columns, items, own in patterns(difference, design):
-        found = _of_columns(difference[np.ix_(items, columns)], own, confidence)
-        for column, estimate in zip(columns, found, strict=True):
-            estimates[column] = estimate
+        block = difference[np.ix_(items, columns)]
+        present = ~np.isnan(block)
+        found = _by_template(block, own.of_item, *own.draws())
+        weight = own.template_weight[:, np.newaxis]
+        squares = (weight**2 * found.pooled().variance).sum(axis=0)
+        as_items = (weight**2 * found.item_variance).sum(axis=0)
+        weights = np.where(present, (weight / found.n_items)[own.of_item], 0.0)
+        scale = np.maximum(1.0, np.abs(np.where(present, block, 0.0)).max(axis=0))
+        effective = 1 / (weights**2).sum(axis=0) / _likeness(squares, as_items)
+        rises, falls = (
+            effective * (weights * np.maximum(np.where(present, side, 0.0), 0)).sum(axis=0) / scale
+            for side in (block, -block)
+        )
+        value = (weight * found.mean).sum(axis=0)
+        freedom = found.n_draws.sum(axis=0) - len(weight)
+        ends = _ends(value, np.sqrt(squares), freedom, rises, falls, effective, scale, confidence)
+        n_flips = (present & (block != 0)).sum(axis=0)
+        for i, column in enumerate(columns):
+            estimates[column] = ends.estimate(i, int(present[:, i].sum()), len(weight), int(n_flips[i]))
     return estimates
 
 
-def _of_columns(difference: Array, design: Design, confidence: float) -> list[Estimate]:
-    """Estimates of columns of which each has an item in each template."""
-    present = ~np.isnan(difference)
-    n, means = means_of_templates(difference, design)
-    weight = design.template_weight[:, np.newaxis]
-    value = (weight * means).sum(axis=0)
-    n_items, n_templates = present.sum(axis=0), len(means)
-    freedom = (n_items - n_templates).astype(float)
-    squares = group_sums(np.where(present, difference - means[design.of_item], 0.0) ** 2, design.of_item)
-    pooled = np.broadcast_to(_quotient(squares.sum(axis=0), freedom), n.shape)
-    variance = np.divide(squares, n - 1, out=pooled.copy(), where=n > 1)
-    error = np.sqrt((weight**2 * variance / n).sum(axis=0))
-
-    filled = np.where(present, difference, 0.0)
-    weights = np.where(present, (weight / n)[design.of_item], 0.0)
-    effective = 1 / (weights**2).sum(axis=0)
-    scale = np.maximum(1.0, np.abs(filled).max(axis=0))
-    rises, falls = (effective * (weights * np.maximum(side, 0)).sum(axis=0) / scale for side in (filled, -filled))
-    n_flips = (filled != 0).sum(axis=0)
-    ends = _intervals(_Counts(value, error, freedom, rises, falls, effective, scale), confidence)
-    return [
-        _estimate(ends, place, value, error, (int(n_items[place]), n_templates, int(n_flips[place])))
-        for place in range(len(value))
-    ]
-
-
 def template_differences(
-    baseline: ArrayLike, levels: ArrayLike, template: ArrayLike, *, confidence: float = 0.95
+    baseline: ArrayLike,
+    levels: ArrayLike,
+    template: ArrayLike,
+    draw: ArrayLike | None = None,
+    *,
+    confidence: float = 0.95,
 ) -> list[list[Estimate]]:
     """Estimate what `same_templates_difference` does for each template by itself, at each level, all in one pass.
 
@@ -90,38 +88,35 @@ def template_differences(
         baseline: score of each item at the baseline.
         levels: one column of scores for each level.
         template: of each item, numbered from 0 without gaps.
+        draw: of each item; without it each item is a draw of its own.
         confidence: nominal coverage of the intervals.
 
     Returns:
         For each template an estimate for each level.
     """
-    of_item = np.asarray(template)
     before, after = np.asarray(baseline, dtype=float)[:, np.newaxis], np.asarray(levels, dtype=float)
-    difference = after - before
-    present = ~np.isnan(difference)
-    filled = np.where(present, difference, 0.0)
-    n = group_sums(present.astype(float), of_item)
-    value = _quotient(group_sums(filled, of_item), n)
-    squares = group_sums(np.where(present, difference - value[of_item], 0.0) ** 2, of_item)
-    error = np.sqrt(_quotient(_quotient(squares, n - 1), n))
-    scale = np.ones_like(n)
+    design = Design.of(template, np.zeros(len(after), dtype=int), draw=draw)
+    of_item, difference = design.of_item, after - before
+    found = _by_template(difference, of_item, *design.draws())
+    filled = np.where(np.isnan(difference), 0.0, difference)
+    scale = np.ones_like(found.mean)
     np.maximum.at(scale, of_item, np.abs(filled))
-    rises, falls = (group_sums(np.maximum(side, 0), of_item) / scale for side in (filled, -filled))
-    n_flips = group_sums((filled != 0).astype(float), of_item)
-
-    ends = _intervals(_Counts(value, error, n - 1, rises, falls, n, scale), confidence)
+    likeness = _likeness(found.variance, found.item_variance)
+    rises, falls = (group_sums(np.maximum(side, 0), of_item) / scale / likeness for side in (filled, -filled))
+    effective = found.n_items / likeness
+    ends = _ends(found.mean, np.sqrt(found.variance), found.n_draws - 1, rises, falls, effective, scale, confidence)
     beyond = (before < 0) | (before > 1) | (after < 0) | (after > 1)
     limit = np.where(group_sums(beyond.astype(float), of_item) > 0, math.inf, 1.0)
     ends = ends._replace(low=np.maximum(ends.low, -limit), high=np.minimum(ends.high, limit))
-    n_templates, n_levels = n.shape
+    n_flips = group_sums((filled != 0).astype(float), of_item)
+    n_templates, n_levels = found.n_items.shape
     return [
         [
-            _estimate(
-                ends,
+            ends.estimate(
                 (row, column),
-                value,
-                error,
-                (int(n[row, column]), int(n[row, column] > 0), int(n_flips[row, column])),
+                int(found.n_items[row, column]),
+                int(found.n_items[row, column] > 0),
+                int(n_flips[row, column]),
             )
             for column in range(n_levels)
         ]
@@ -129,55 +124,98 @@ def template_differences(
     ]
 
 
+# ---------------------------------------------------------------- what is known of each template
+
+
+class _Templates(NamedTuple):
+    """One row per template, one column per level."""
+
+    n_items: Array
+    n_draws: Array
+    mean: Array
+    variance: Array
+    """Of the mean, from the draws; NaN where there is a single one."""
+    item_variance: Array
+    """Of the mean if items were the draws; 0 where there is a single one."""
+
+    def pooled(self) -> "_Templates":
+        """With the variance that draws have on average lent to templates that were drawn from once."""
+        freedom = np.maximum(self.n_draws - 1, 0)
+        of_draws = np.where(self.n_draws > 1, self.variance * self.n_draws, 0.0)
+        on_average = _quotient((of_draws * freedom).sum(axis=0), freedom.sum(axis=0))
+        return self._replace(variance=np.where(self.n_draws > 1, self.variance, on_average / self.n_draws))
+
+
+def _by_template(difference: Array, of_item: Indices, of_draw: Indices, template_of_draw: Indices) -> _Templates:
+    present = ~np.isnan(difference)
+    n_items = group_sums(present.astype(float), of_item)
+    mean = _quotient(group_sums(np.where(present, difference, 0.0), of_item), n_items)
+    off = np.where(present, difference - mean[of_item], 0.0)
+    drawn = group_sums(present.astype(float), of_draw) > 0
+    n_draws = group_sums(drawn.astype(float), template_of_draw)
+    squares = group_sums(group_sums(off, of_draw) ** 2, template_of_draw)
+    item_squares = group_sums(off**2, of_item)
+    return _Templates(
+        n_items,
+        n_draws,
+        mean,
+        _quotient(squares, n_items**2) * _quotient(n_draws, n_draws - 1),
+        np.nan_to_num(_quotient(item_squares, n_items * (n_items - 1))),
+    )
+
+
+def _likeness(variance: Array, item_variance: Array) -> Array:
+    """By how much twins' likeness enlarges the variance; 1 where nothing varies, and never less."""
+    ratio = np.divide(variance, item_variance, out=np.ones_like(variance), where=item_variance > 0)
+    return np.where(ratio > 1, ratio, 1.0)
+
+
 # ---------------------------------------------------------------- how an interval is made
 
 
-class _Counts(NamedTuple):
-    """What an interval needs, elementwise; see `qbench.stats.design.Summary`."""
+class _Ends(NamedTuple):
+    """Estimates, elementwise; NaN without a degree of freedom."""
 
     value: Array
     error: Array
-    freedom: Array
-    rises: Array
-    falls: Array
-    effective: Array
-    scale: Array
-
-
-class _Ends(NamedTuple):
-    """Intervals, elementwise; NaN without a degree of freedom."""
-
     low: Array
     high: Array
     p_value: Array
     few: NDArray[np.bool_]
     """Where so few items flipped that the score interval was joined."""
 
+    def estimate(self, place: int | tuple[int, int], n_items: int, n_templates: int, n_flips: int) -> Estimate:
+        """One of them, with what was counted."""
+        value, error, low, high, p_value = (float(array[place]) for array in self[:5])
+        if math.isnan(low):
+            return _not_estimable(value, n_items, n_templates, n_flips)
+        method = T_AND_SCORE if self.few[place] else T_OVER_ITEMS
+        return Estimate(value, error, Interval(low, high), p_value, n_items, n_templates, n_flips, method)
 
-def _intervals(of: _Counts, confidence: float) -> _Ends:
-    """Student's t, joined with Tango's score interval where few items flipped."""
-    known = of.freedom >= 1
-    freedom = np.where(known, of.freedom, math.nan)
-    half = t.ppf((1 + confidence) / 2, freedom) * of.error
-    low, high = of.value - half, of.value + half
-    p_value = np.where(known, 2 * t.sf(_ratio(np.abs(of.value), of.error), freedom), math.nan)
-    few = known & (np.minimum(of.rises + of.falls, of.effective - of.rises - of.falls) < MIN_FLIPS)
-    score_low, score_high = tango_interval(of.rises[few], of.falls[few], of.effective[few], confidence=confidence)
-    low[few] = np.minimum(low[few], score_low * of.scale[few])
-    high[few] = np.maximum(high[few], score_high * of.scale[few])
-    score_p = 2 * norm.sf(_ratio(np.abs(of.rises - of.falls), np.sqrt(of.rises + of.falls)))
+
+def _ends(
+    value: Array,
+    error: Array,
+    freedom: Array,
+    rises: Array,
+    falls: Array,
+    effective: Array,
+    scale: Array,
+    confidence: float,
+) -> _Ends:
+    """Student's t, joined with Tango's score interval where few items flipped; for the last four see `qbench.stats.design.Summary`."""
+    known = freedom >= 1
+    freedom = np.where(known, freedom, math.nan)
+    half = t.ppf((1 + confidence) / 2, freedom) * error
+    low, high = value - half, value + half
+    p_value = 2 * t.sf(_ratio(np.abs(value), error), freedom)
+    few = known & (np.minimum(rises + falls, effective - rises - falls) < MIN_FLIPS)
+    score_low, score_high = tango_interval(rises[few], falls[few], effective[few], confidence=confidence)
+    low[few] = np.minimum(low[few], score_low * scale[few])
+    high[few] = np.maximum(high[few], score_high * scale[few])
+    score_p = 2 * norm.sf(_ratio(np.abs(rises - falls), np.sqrt(rises + falls)))
     p_value[few] = np.maximum(p_value, score_p)[few]
-    return _Ends(low, high, p_value, few)
-
-
-def _estimate(
-    ends: _Ends, place: int | tuple[int, int], value: Array, error: Array, counts: tuple[int, int, int]
-) -> Estimate:
-    if np.isnan(ends.low[place]):
-        return _not_estimable(float(value[place]), *counts)
-    interval = Interval(float(ends.low[place]), float(ends.high[place]))
-    method = T_AND_SCORE if ends.few[place] else T_OVER_ITEMS
-    return Estimate(float(value[place]), float(error[place]), interval, float(ends.p_value[place]), *counts, method)
+    return _Ends(value, error, low, high, p_value, few)
 
 
 def _quotient(total: Array, count: Array) -> Array:
