@@ -122,7 +122,7 @@ def _verify(
 ) -> None:
     """Accept of each draft the longest prefix that the model would have written itself, and add its own next token."""
     longest = max(map(len, drafts))
-    inputs = _left_padded([prompt + draft for prompt, draft in zip(prompts, drafts, strict=True)], _device(model))
+    inputs = _left_padded([prompt + draft for prompt, draft in zip(prompts, drafts, strict=True)], device_of(model))
     logits = model(**inputs, use_cache=False, logits_to_keep=longest + 1).logits
     choices = logits.argmax(-1).tolist()
     broken = torch.isnan(logits).any(-1).tolist()
@@ -146,7 +146,7 @@ def _continue(
 ) -> None:
     """Decode until at most ``left_over`` rows are unfinished; finished rows leave the batch, a few at a time."""
     inputs = _left_padded(
-        [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], _device(model)
+        [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], device_of(model)
     )
     rows = list(results)
     step = model(**inputs, past_key_values=_roomy_cache(model), use_cache=True, logits_to_keep=1)
@@ -234,5 +234,5 @@ def _append(result: Decoded, token: int, ending: Ending) -> None:
         result.tokens.append(token)
 
 
-def _device(model: torch.nn.Module) -> torch.device:
+def device_of(model: torch.nn.Module) -> torch.device:
     return next(model.parameters()).device

@@ -2,7 +2,8 @@
 
 All of lm-eval's arguments (dtype, device, batch_size, parallelize, peft, chat templates, thinking tokens, …) keep working; ``level``
 takes the name of a level or mix, or the path of a mix. What differs from ``--model hf``: greedy decoding drops finished rows and can
-verify drafts, no prompt is ever truncated in silence, and NaN is a failure and not an answer.
+verify drafts, the choices of a question share their context, no prompt is ever truncated in silence, and NaN is a failure and not an
+answer.
 """
 
 import logging
@@ -19,7 +20,8 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from tqdm import tqdm
 
-from qbench import levels
+from qbench import choices, levels
+from qbench.choices import Branches
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
 from qbench.quant.apply import apply
@@ -248,16 +250,35 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
     def _loglikelihood_tokens(
         self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any
     ) -> list[tuple[float, bool]]:
-        """Score continuations. A request that lm-eval would truncate is not asked, and gets NaN."""
+        """Score continuations, those behind the same context together, the others as lm-eval does.
+
+        A request that lm-eval would truncate is not asked, and gets NaN.
+        """
         fitting = [
             at
             for at, (_, context, continuation) in enumerate(requests)
             if len(context) + len(continuation) <= self.max_length + 1
         ]
-        scored = super()._loglikelihood_tokens([requests[at] for at in fitting], disable_tqdm=disable_tqdm, **kwargs)
         results = [(math.nan, False)] * len(requests)
-        for at, result in zip(fitting, scored, strict=True):
-            results[at] = result
+        shared = self._branches([requests[at] for at in fitting])
+        bar = tqdm(total=sum(len(part.requests) for part in shared), desc="Scoring choices", disable=disable_tqdm)
+        with (
+            bar,
+            torch.autocast(
+                self.device.type, self.mixed_precision_dtype, enabled=self.mixed_precision_dtype is not None
+            ),
+        ):
+            scored = choices.log_likelihoods(
+                self.model, shared, batch_size=self._rows(), softmax_dtype=self.softmax_dtype, progress=bar.update
+            )
+        for place, result in scored.items():
+            results[fitting[place]] = result
+            self.cache_hook.add_partial("loglikelihood", requests[fitting[place]][0], result)
+        alone = [at for place, at in enumerate(fitting) if place not in scored]
+        if alone:
+            theirs = super()._loglikelihood_tokens([requests[at] for at in alone], disable_tqdm=disable_tqdm, **kwargs)
+            for at, result in zip(alone, theirs, strict=True):
+                results[at] = result
         for (texts, context, continuation), (log_likelihood, _) in zip(requests, results, strict=True):
             if texts is not None and math.isnan(log_likelihood):
                 too_long = len(context) + len(continuation) > self.max_length + 1
@@ -265,6 +286,13 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
                     self._too_long(len(context), len(continuation)) if too_long else Note(failed=NAN_LOGITS)
                 )
         return results
+
+    def _branches(self, requests: Sequence[Encoded]) -> list[Branches]:
+        """Requests that share their context. The windows of a rolling log-likelihood, which have no texts, do not."""
+        if self.backend != "causal" or any(texts is None for texts, _, _ in requests):
+            return []
+        shared = choices.branches([(context, continuation) for _, context, continuation in requests])
+        return shared if shared and choices.can_branch(self.model) else []
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
