@@ -122,6 +122,11 @@ def _add_sweep(commands: Any) -> None:
         help="skip the second run of the baseline",
     )
     sweep.add_argument(
+        "--until",
+        choices=("decided",),
+        help="ask in looks declared beforehand, and no category any more once it is degraded or within the margin",
+    )
+    sweep.add_argument(
         "--no-drafts", dest="drafts", action="store_false", default=None, help="decode every level from scratch"
     )
     _report_options(sweep)
@@ -309,6 +314,9 @@ def _sweep(options: argparse.Namespace) -> int:
         "include_path",
         "noise_floor",
         "drafts",
+        "until",
+        "margin",
+        "confidence",
     )
     finished = sweep(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
     return _write_report(finished.dir, options)

@@ -43,6 +43,7 @@ class Answers(Protocol):
     def samples(self, task: str) -> list[Sample]: ...
 
 
+NOT_ASKED: Sample = {"filtered_resps": "not asked: decided by an earlier look"}  # what is read of it besides is missing
 MEASURES = ("margin", "brier", "confidence", "matching_digits", "truncated", "n_tokens")
 
 
@@ -69,6 +70,10 @@ class Pair:
     """Whether the items are qbench's own. In any other task task, category and stratum are one, and each item is its own template, unless
     a field names its cluster."""
     item_id: NDArray[np.str_]
+    look: NDArray[np.intp]
+    """The look that asked each item; 1 for all where no run looked before its end."""
+    asked: NDArray[np.bool_]
+    """Whether the level was asked the item too. One that had been decided by then was not, and is NaN there."""
     baseline: NDArray[np.float64]
     level: NDArray[np.float64]
     template: NDArray[np.str_]
@@ -90,7 +95,7 @@ class Pair:
     @property
     def n_failed(self) -> int:
         """Items that failed on either side, and that no statistic counts."""
-        return int(np.sum(np.isnan(self.baseline) | np.isnan(self.level)))
+        return int(np.sum((np.isnan(self.baseline) | np.isnan(self.level)) & self.asked))
 
 
 def pair_levels(
@@ -98,11 +103,23 @@ def pair_levels(
 ) -> list[Pair]:
     """Pair one task of several runs with the same task of the baseline.
 
+    Where one of two runs looked before its end and stopped, they are paired on the items that both were asked: whole templates, chosen
+    beforehand.
+
     Raises:
         PairingError: the runs were drawn from different banks, or `pair` refuses.
     """
     before = baseline.samples(task)
-    pairs = [pair(before, level.samples(task), task=task, select=select) for level in levels]
+    pairs = [
+        pair(
+            before,
+            level.samples(task),
+            task=task,
+            select=select,
+            may_stop="shares" in baseline.info or "shares" in level.info,
+        )
+        for level in levels
+    ]
     if pairs and pairs[0].in_bank:
         for level in levels:
             _check_same_bank(baseline, level)
@@ -118,7 +135,14 @@ def _check_same_bank(baseline: Answers, level: Answers) -> None:
         )
 
 
-def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, select: Selection | None = None) -> Pair:
+def pair(
+    baseline: Sequence[Sample],
+    level: Sequence[Sample],
+    *,
+    task: str,
+    select: Selection | None = None,
+    may_stop: bool = False,
+) -> Pair:
     """Pair the samples of one task, as lm-eval writes them with ``--log_samples``.
 
     Args:
@@ -126,6 +150,7 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, sele
         level: samples of the other level.
         task: name of the task, for ids and messages.
         select: which metric, filter and clusters.
+        may_stop: whether one of the two may have been asked fewer items, because it was decided by then.
 
     Raises:
         PairingError: items on one side only, items with other documents or prompts, or items that occur twice.
@@ -134,22 +159,24 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, sele
     select = select or Selection()
     before = _by_item(baseline, task, select.filter_name)
     after = _by_item(level, task, select.filter_name)
-    if before.keys() != after.keys():
+    shared = before.keys() & after.keys()
+    if before.keys() != after.keys() and not (may_stop and shared):
         raise PairingError(
-            f"The runs of {task} share {len(before.keys() & after.keys())} items; {len(before.keys() - after.keys())} appear only in the "
+            f"The runs of {task} share {len(shared)} items; {len(before.keys() - after.keys())} appear only in the "
             f"baseline and {len(after.keys() - before.keys())} only in the other run. Finish both with the same task version and limit."
         )
     if not before:
         raise PairingError(f"{task} has no items to pair. Check the limit that the runs were made with.")
+    both = {item_id: sample for item_id, sample in before.items() if item_id in shared}
     _check_same(
-        before,
+        both,
         after,
         "doc_hash",
         f"items of {task} differ in their text",
         "Run both with the same version of the task.",
     )
     _check_same(
-        before,
+        both,
         after,
         "prompt_hash",
         f"items of {task} were asked with different prompts",
@@ -160,12 +187,16 @@ def pair(baseline: Sequence[Sample], level: Sequence[Sample], *, task: str, sele
     documents = tuple(sample["doc"] for sample in before.values())
     in_bank = all(document.keys() >= ITEM_FIELDS for document in documents)
     item_ids = list(before)
-    others = [after[item_id] for item_id in item_ids]
+    others = [after.get(item_id, NOT_ASKED) for item_id in item_ids]
     return Pair(
         task=task,
         score=score,
         in_bank=in_bank,
         item_id=np.array(item_ids),
+        look=np.array(
+            [max(own.get("look", 1), other.get("look", 1)) for own, other in zip(before.values(), others, strict=True)]
+        ),
+        asked=np.array([item_id in shared for item_id in item_ids]),
         baseline=_numbers(before.values(), score, task),
         level=_numbers(others, score, task),
         template=np.array(_clusters(documents, item_ids, task, select.cluster or ("template" if in_bank else None))),

@@ -154,7 +154,7 @@ def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, in
     scores = Scores.of([pair_levels(baseline, [other], task) for task in sweep.tasks])
     found = []
     for category in dict.fromkeys(scores.category.tolist()):
-        members = scores.category == category
+        members = (scores.category == category) & scores.asked[:, 0]
         design = Design.of(scores.template[members], scores.stratum[members])
         seen = noise(scores.baseline[members], scores.levels[members, 0], design)
         n_templates = len(design.of_template)

@@ -4,9 +4,14 @@
     runs/NAME/<level>/run.json                what one level was and what it cost; a list of finished cells
     runs/NAME/<level>/samples_<task>.jsonl    one line per item, in lm-eval's own sample format and with our fields
 
-A *cell* is one task at one level. Its samples file is written whole or not at all, and counts only once run.json names it with its
-SHA-256, so a killed sweep continues after its last finished cell, and a file that was cut or edited is noticed. Nothing here holds a
-time stamp that would make two equal sweeps differ, except run.json.
+and of a sweep that stops early (``--until decided``), where a task's items come in several looks:
+
+    runs/NAME/<level>/samples_<task>.look-<k>.jsonl    the items that look k added; each line says ``"look": k``
+    runs/NAME/looks.json                               what each finished look decided, and so what the next one asks
+
+A *cell* is one task at one level, in one look where there are looks. Its samples file is written whole or not at all, and counts only
+once run.json names it with its SHA-256, so a killed sweep continues after its last finished cell, and a file that was cut or edited is
+noticed. Nothing here holds a time stamp that would make two equal sweeps differ, except run.json.
 """
 
 import errno
@@ -14,8 +19,9 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +31,7 @@ from qbench.errors import RunError, SamplesError
 SCHEMA_VERSION = 1
 SWEEP_FILE = "sweep.json"
 RUN_FILE = "run.json"
+LOOKS_FILE = "looks.json"
 REPEAT = "-repeat"  # fp16-repeat is fp16 once more, at another batch size: the noise floor
 
 Sample = dict[str, Any]
@@ -42,22 +49,36 @@ class Run:
         return str(self.dir)
 
     @property
-    def tasks(self) -> list[str]:
-        """Tasks whose cell is finished."""
+    def cells(self) -> list[str]:
+        """Names of the finished cells."""
         return list(self.info["cells"])
 
+    @property
+    def tasks(self) -> list[str]:
+        """Tasks that have a finished cell."""
+        return list(dict.fromkeys(map(task_of, self.cells)))
+
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """The share of the templates after each look that was declared; None in a sweep of a fixed size."""
+        return tuple(self.info["shares"]) if self.info.get("shares") else None
+
     def samples(self, task: str) -> list[Sample]:
-        """Read the samples of one task.
+        """Read the samples of one task, look after look.
 
         Raises:
-            SamplesError: the file is missing, cut short or was altered after it was written.
+            SamplesError: a file is missing, cut short or was altered after it was written.
         """
-        path = samples_path(self.dir, task)
-        cell = self.info["cells"].get(task)
-        if cell is None:
+        cells = [name for name in self.cells if task_of(name) == task]
+        if not cells:
             raise SamplesError(
                 f"{self.dir} has no finished cell for {task}; run qbench sweep again, it continues where it stopped."
             )
+        return [sample for name in cells for sample in self.samples_of_cell(name)]
+
+    def samples_of_cell(self, name: str) -> list[Sample]:
+        """Read the samples of one cell; raises as `samples` does."""
+        path, cell = samples_path(self.dir, name), self.info["cells"][name]
         try:
             content = path.read_bytes()
         except OSError:
@@ -98,6 +119,24 @@ class Sweep:
     def tasks(self) -> list[str]:
         return list(self.info["tasks"])
 
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """The share of the templates after each look that was declared; None in a sweep of a fixed size."""
+        looks = self.info.get("looks")
+        return tuple(look["share"] for look in looks) if looks else None
+
+    @property
+    def verdicts(self) -> list[dict[str, dict[str, str]]]:
+        """What each finished look found, by level and by category (or task not of the bank), for those that it asked."""
+        path = self.dir / LOOKS_FILE
+        return list(_read_json(path)["verdicts"]) if path.is_file() else []
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no look is left, or the last one left nothing undecided."""
+        found = self.verdicts
+        return bool(found) and (len(found) == len(self.shares or ()) or not any(undecided(found[-1]).values()))
+
     def run(self, level: str) -> Run:
         return read_run(self.dir / level)
 
@@ -115,6 +154,14 @@ def read_sweep(path: Path) -> Sweep:
     return Sweep(path, _read_json(path / SWEEP_FILE))
 
 
+def undecided(verdicts: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    """What is left to be asked, by level, after a look that found this."""
+    return {
+        level: [name for name, found in of_level.items() if found in ("undecided", "not estimable")]
+        for level, of_level in verdicts.items()
+    }
+
+
 def read_run(path: Path) -> Run:
     """Read one level's folder."""
     if not (path / RUN_FILE).is_file():
@@ -122,8 +169,16 @@ def read_run(path: Path) -> Run:
     return Run(path, _read_json(path / RUN_FILE))
 
 
-def samples_path(run_dir: Path, task: str) -> Path:
-    return run_dir / f"samples_{task}.jsonl"
+def cell_name(task: str, look: int | None = None) -> str:
+    return task if look is None else f"{task}.look-{look}"
+
+
+def task_of(cell: str) -> str:
+    return re.sub(r"\.look-\d+$", "", cell)
+
+
+def samples_path(run_dir: Path, cell: str) -> Path:
+    return run_dir / f"samples_{cell}.jsonl"
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -145,15 +200,20 @@ def _read_json(path: Path) -> dict[str, Any]:
 # ---------------------------------------------------------------- writing
 
 
-def write_samples(run_dir: Path, task: str, samples: Iterable[Sample]) -> dict[str, Any]:
+def write_samples(run_dir: Path, cell: str, samples: Iterable[Sample]) -> dict[str, Any]:
     """Write the samples of one cell, atomically, and return what run.json says of it: n_items, n_failed and sha256."""
     lines = [
         json.dumps(_finite(sample), ensure_ascii=False, sort_keys=True, allow_nan=False, default=str)
         for sample in samples
     ]
     content = "".join(line + "\n" for line in lines).encode()
-    write_atomically(samples_path(run_dir, task), content)
+    write_atomically(samples_path(run_dir, cell), content)
     return {"n_items": len(lines), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def write_verdicts(run_dir: Path, verdicts: Sequence[Mapping[str, Mapping[str, str]]]) -> None:
+    """Write what every finished look found; see `Sweep.verdicts`."""
+    write_json(run_dir / LOOKS_FILE, {"verdicts": verdicts})
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -72,25 +72,27 @@ def rescore(run: Path, *, out: Path | None = None) -> Rescored:
     for name in dict.fromkeys(names):
         level = sweep.run(name)
         cells = {}
-        for task in level.tasks:
-            samples = level.samples(task)
+        for cell in level.cells:
+            samples = level.samples_of_cell(cell)
             if all(sample["doc"].keys() >= ITEM_FIELDS for sample in samples):
                 judged = [_judged_again(sample) for sample in samples]
                 changes += [
-                    _change(name, task, before, after)
+                    _change(name, records.task_of(cell), before, after)
                     for before, after in zip(samples, judged, strict=True)
                     if before.get("score") != after["score"]
                 ]
                 n_items += len(samples)
                 samples = judged
             else:
-                skipped[task] = None
+                skipped[records.task_of(cell)] = None
             if out is not None:
-                cells[task] = {**level.info["cells"][task], **records.write_samples(Path(out) / name, task, samples)}
+                cells[cell] = {**level.info["cells"][cell], **records.write_samples(Path(out) / name, cell, samples)}
         if out is not None:
             records.write_json(Path(out) / name / records.RUN_FILE, {**level.info, "cells": cells})
     if out is not None:
         records.write_json(Path(out) / records.SWEEP_FILE, sweep.info)
+        if sweep.verdicts:  # of the scores of that time: they say why no more was asked
+            records.write_verdicts(Path(out), sweep.verdicts)
     return Rescored(n_items, tuple(changes), tuple(skipped))
 
 

@@ -27,6 +27,7 @@ READING = [
     "outputs",
     "stats",
     "pairing",
+    "looks",
     "report",
     "compare",
     "plan",

@@ -98,6 +98,20 @@ def test_any_other_task_stands_beside_the_bank(finished: Sweep) -> None:
     assert {sample["acc"] for sample in samples} <= {0.0, 1.0}
 
 
+def test_examples_that_are_drawn_at_random_are_the_same_at_every_level(
+    random_llama: Path, own_tasks: Path, tmp_path: Path
+) -> None:
+    shown = run_sweep(random_llama, tmp_path / "run", tasks=["colours"], include_path=[own_tasks], num_fewshot=2)
+    prompts = [
+        [sample["arguments"]["gen_args_0"]["arg_0"] for sample in shown.run(level).samples("colours")]
+        for level in [*LEVELS, "fp16-repeat"]
+    ]
+    assert all(
+        prompt.count(" is ") == 2 for prompt in prompts[0]
+    )  # two sentences with their colour in front of one without
+    assert all(asked == prompts[0] for asked in prompts)
+
+
 def test_a_run_says_where_it_comes_from(finished: Sweep) -> None:
     info = finished.run("q2").info
     assert info["proof"]["share_quantized"] > 0.99

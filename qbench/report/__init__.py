@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qbench.errors import QBenchError, did_you_mean
-from qbench.records import read_sweep, write_atomically
+from qbench.errors import QBenchError, RunError, did_you_mean
+from qbench.records import Sweep, read_sweep, write_atomically
 from qbench.report.compute import build
 from qbench.report.table import Settings, Table, read_target
 from qbench.report.terminal import summary
@@ -55,8 +55,8 @@ def report(
     run: Path,
     *,
     formats: Sequence[str] = DEFAULT_FORMATS,
-    margin: float = 2.0,
-    confidence: float = 0.95,
+    margin: float | None = None,
+    confidence: float | None = None,
     by: str | None = None,
     n_resamples: int = 9999,
     seed: int = 0,
@@ -67,8 +67,9 @@ def report(
     Args:
         run: folder that `qbench.sweep.sweep` wrote.
         formats: names of FORMATS; all but ``figures``, which are PDF and SVG for a paper, if not given.
-        margin: percentage points of loss that are declared, beforehand, not to matter.
-        confidence: nominal coverage of every interval.
+        margin: percentage points of loss that are declared, beforehand, not to matter; 2 if not given.
+        confidence: nominal coverage of every interval; 0.95 if not given. A sweep that went on until everything was decided has declared
+            both.
         by: a field of the documents to break the table down by, such as ``difficulty``.
         n_resamples: bootstrap resamples behind every interval.
         seed: of the resamples; the same seed gives the same report.
@@ -79,13 +80,33 @@ def report(
         PairingError: the levels did not answer the same items.
     """
     check_formats(formats)
-    table = read_table(run, Settings(margin, confidence, by, n_resamples, seed, read_target(target)))
+    sweep = read_sweep(Path(run))
+    table = build(sweep, Settings(*_declared(sweep, margin, confidence), by, n_resamples, seed, read_target(target)))
     return write_report(table, Path(run) / REPORT_DIR, formats)
 
 
 def read_table(run: Path, settings: Settings | None = None) -> Table:
     """Compute the table of a finished sweep, and write nothing."""
-    return build(read_sweep(Path(run)), settings or Settings())
+    sweep = read_sweep(Path(run))
+    return build(sweep, settings or Settings(*_declared(sweep, None, None)))
+
+
+def _declared(sweep: Sweep, margin: float | None, confidence: float | None) -> tuple[float, float]:
+    """Margin and confidence of a report.
+
+    Raises:
+        RunError: the sweep was asked until everything was decided, at others.
+    """
+    given, usual = {"margin": margin, "confidence": confidence}, {"margin": 2.0, "confidence": 0.95}
+    declared = {name: sweep.info[name] for name in given} if sweep.shares else {}
+    for name, value in declared.items():
+        if given[name] not in (None, value):
+            raise RunError(
+                f"{sweep.dir} was asked until everything was decided at a {name} of {value:g}, which its report has to keep; leave out "
+                f"--{name}, or sweep again with --{name} {given[name]:g}."
+            )
+    found = {**usual, **{name: value for name, value in given.items() if value is not None}, **declared}
+    return found["margin"], found["confidence"]
 
 
 def check_formats(formats: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from qbench import __version__
 from qbench.report.latex import escape
 from qbench.report.table import Settings, Table
 from qbench.stats import Target
+from qbench.stats.sequential import GAMMA
 
 BIBTEX = {
     "qbench": """@misc{qbench,
@@ -53,6 +54,33 @@ BIBTEX = {
   pages   = {65--70},
   year    = {1979}
 }""",
+    "landemets1983": """@article{landemets1983,
+  author  = {Lan, K. K. Gordon and DeMets, David L.},
+  title   = {Discrete Sequential Boundaries for Clinical Trials},
+  journal = {Biometrika},
+  volume  = {70},
+  number  = {3},
+  pages   = {659--663},
+  year    = {1983}
+}""",
+    "hwang1990": """@article{hwang1990,
+  author  = {Hwang, Irving K. and Shih, Weichung J. and DeCani, John S.},
+  title   = {Group Sequential Designs Using a Family of Type I Error Probability Spending Functions},
+  journal = {Statistics in Medicine},
+  volume  = {9},
+  number  = {12},
+  pages   = {1439--1445},
+  year    = {1990}
+}""",
+    "jennison1989": """@article{jennison1989,
+  author  = {Jennison, Christopher and Turnbull, Bruce W.},
+  title   = {Interim Analyses: The Repeated Confidence Interval Approach},
+  journal = {Journal of the Royal Statistical Society, Series B},
+  volume  = {51},
+  number  = {3},
+  pages   = {305--361},
+  year    = {1989}
+}""",
     "miller2024": """@misc{miller2024,
   author       = {Miller, Evan},
   title        = {Adding Error Bars to Evals: A Statistical Approach to Language Model Evaluations},
@@ -75,14 +103,29 @@ def methods(table: Table) -> str:
         if table.noise_floor
         else ""
     )
+    answered = "Every level answered some or all of" if table.looks else "All levels answered the same"
     return (
         f"We evaluated {model}qbench {__version__}~\\cite{{qbench}}{bank} on the Language Model Evaluation "
-        f"Harness~\\cite{{eval-harness}} at {levels} against {escape(table.baseline)}. All levels answered the same "
+        f"Harness~\\cite{{eval-harness}} at {levels} against {escape(table.baseline)}. {answered} "
         f"{total.baseline.n_items:,} items, drawn from {total.baseline.n_templates:,} templates; differences are paired on items "
         f"and averaged with equal weight over templates, subcategories and categories. {_intervals(settings)} "
         "We call a level degraded where the whole interval lies below zero, within margin where it lies "
         f"inside $\\pm{settings.margin:g}$ percentage points, which were declared beforehand, and undecided otherwise; "
-        f"Holm's correction~\\cite{{holm1979}} is applied over categories.{floor}"
+        f"Holm's correction~\\cite{{holm1979}} is applied over categories.{_stopping(table)}{floor}"
+    )
+
+
+def _stopping(table: Table) -> str:
+    """How a sequential sweep was stopped."""
+    if table.looks is None:
+        return ""
+    shares = ", ".join(f"{100 * share:g}" for share in table.looks.shares)
+    return (
+        f" The sweep was sequential: looks after {shares}\\,\\% of the templates were declared before the first item was asked, and after "
+        "each look no category was asked any further at a level at which it was decided. We report repeated confidence intervals"
+        "~\\cite{jennison1989} at the look at which a category stopped, with the error spent over looks~\\cite{landemets1983} by the "
+        f"function of Hwang, Shih and DeCani ($\\gamma={GAMMA:g}$)~\\cite{{hwang1990}}; intervals of several categories together are those "
+        "of the last look that asked all of them."
     )
 
 

@@ -7,7 +7,7 @@ which other groups there are.
 import json
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from qbench.report.table import (
     ItemRow,
     Kind,
     LevelFacts,
+    Looks,
     Provenance,
     Rank,
     Row,
@@ -31,6 +32,7 @@ from qbench.report.table import (
     TemplateRow,
 )
 from qbench.stats import (
+    SHARES,
     Cliff,
     Design,
     Estimate,
@@ -42,11 +44,13 @@ from qbench.stats import (
     holm,
     joint_confidence,
     level_estimates,
+    look_confidences,
     mean_scores,
     minimum_detectable_effect,
     paired_differences,
     rank_intervals,
     relative_losses,
+    repeated_p_value,
     template_differences,
     verdict,
 )
@@ -68,7 +72,24 @@ def build(sweep: Sweep, settings: Settings) -> Table:
     names = [name for name in (sweep.baseline, sweep.noise_floor, *names) if name is not None]
     runs = _finished_runs(sweep, names)
     levels = {name: (run, _facts(name, run)) for name, run in zip(names, runs, strict=True)}
-    return build_table(levels, sweep.tasks, settings, _provenance(sweep, runs[0]), noise_floor=sweep.noise_floor)
+    table = build_table(levels, sweep.tasks, settings, _provenance(sweep, runs[0]), noise_floor=sweep.noise_floor)
+    if table.looks is None:
+        return table
+    declared = sum(sum(look["items"].values()) for look in sweep.info["looks"])
+    asked = sum(facts.n_items for facts in table.levels) / (declared * len(table.levels))
+    return replace(table, looks=replace(table.looks, share_asked=asked))
+
+
+def verdicts(sweep: Sweep, settings: Settings) -> dict[str, dict[str, str]]:
+    """What the looks so far say of each category, and of each task not of the bank, at each level but the baseline.
+
+    They are the verdicts that a report would print if the sweep ended here.
+    """
+    names = [name for name in sweep.levels if name != sweep.baseline]
+    baseline, others = sweep.run(sweep.baseline), [sweep.run(name) for name in names]
+    scores = Scores.of([pair_levels(baseline, others, task) for task in sweep.tasks])
+    rows = _groups(scores, _Sequential(names, settings, sweep.shares or SHARES))
+    return {name: {row.name: str(row.cells[i].verdict) for row in rows} for i, name in enumerate(names)}
 
 
 def build_table(
@@ -88,7 +109,13 @@ def build_table(
     names = list(levels)
     (baseline, _), *others = levels.values()
     scores = Scores.of([pair_levels(baseline, [run for run, _ in others], task, select=select) for task in tasks])
-    compute = _Statistics(names[1:], settings)
+    shares = next((tuple(run.info["shares"]) for run, _ in levels.values() if "shares" in run.info), None)
+    if shares and settings.target is Target.ITEMS:
+        raise QBenchError(
+            "A sequential sweep was stopped by what it says about other templates like these, and which templates it asked depends on "
+            "that; --target items needs a sweep of a fixed size."
+        )
+    compute = _Sequential(names[1:], settings, shares) if shares else _Statistics(names[1:], settings)
     breakdown = _breakdown(scores, compute, settings.by) if settings.by else ()
     rows = _rows(scores, compute)
     facts = tuple(facts for _, facts in levels.values())
@@ -97,6 +124,7 @@ def build_table(
         settings=settings,
         baseline=names[0],
         noise_floor=noise_floor,
+        looks=Looks(shares, look_confidences(settings.confidence, shares)) if shares else None,
         levels=facts,
         cliffs=_cliffs(rows, facts[1:], settings, noise_floor),
         ranking=_ranking(scores, compute),
@@ -123,6 +151,11 @@ def _finished_runs(sweep: Sweep, names: Sequence[str]) -> list[Run]:
     if not sweep.tasks or len(names) < 2:
         raise RunError(
             f"{sweep.dir} has {len(sweep.tasks)} tasks and {len(names)} levels; a report compares at least one task at two levels."
+        )
+    if sweep.shares and not sweep.is_decided:
+        raise RunError(
+            f"{sweep.dir} is not finished: {len(sweep.verdicts)} of at most {len(sweep.shares)} looks are, and not everything is decided. "
+            f"Repeat the command that began it (qbench sweep … --run {sweep.dir}); it continues where it stopped."
         )
     missing: dict[str, list[str]] = {}
     for name in names:
@@ -151,6 +184,9 @@ class Scores:
     """All items of a sweep in one long table; columns of matrices are levels."""
 
     item_id: NDArray[np.str_]
+    look: NDArray[np.intp]
+    asked: Mask
+    """Whether each level was asked the item; else it is NaN there, and no failure."""
     task: NDArray[np.str_]
     category: NDArray[np.str_]
     stratum: NDArray[np.str_]
@@ -184,6 +220,8 @@ class Scores:
         names = dict.fromkeys(name for pair in first for name in pair.measures)
         return Scores(
             item_id=np.concatenate([pair.item_id for pair in first]),
+            look=np.concatenate([pair.look for pair in first]),
+            asked=np.concatenate([np.column_stack([pair.asked for pair in pairs]) for pairs in tasks]),
             task=np.concatenate([np.full(len(pair.item_id), pair.task) for pair in first]),
             category=np.concatenate([pair.category for pair in first]),
             stratum=np.concatenate([pair.stratum for pair in first]),
@@ -202,6 +240,16 @@ class Scores:
             baseline_answered=np.concatenate([pair.baseline_answered for pair in first]),
             answered=joined(lambda pair: pair.level_answered),
             measures={name: (joined(measured(name, 0))[:, 0], joined(measured(name, 1))) for name in names},
+        )
+
+    def only(self, level: int) -> "Scores":
+        """The same items at one of the levels."""
+        return replace(
+            self,
+            asked=self.asked[:, [level]],
+            levels=self.levels[:, [level]],
+            answered=self.answered[:, [level]],
+            measures={name: (baseline, levels[:, [level]]) for name, (baseline, levels) in self.measures.items()},
         )
 
 
@@ -236,7 +284,7 @@ class _Statistics:
                 answered=answered[1 + i],
                 relative_loss=losses[i],
                 flips=count_flips(baseline, levels[:, i]),
-                n_failed=int(np.isnan(baseline + levels[:, i]).sum()),
+                n_failed=int(np.isnan(baseline + levels[:, i])[scores.asked[items, i]].sum()),
                 verdict=verdict(
                     differences[i].negated() if kind is Kind.HALLUCINATION else differences[i],
                     margin=self.settings.margin / 100,
@@ -271,7 +319,7 @@ class _Statistics:
                 answered=missing,
                 relative_loss=missing,
                 flips=count_flips([], []),
-                n_failed=int(np.isnan(sure[:, 0] + sure[:, 1 + i]).sum()),
+                n_failed=int(np.isnan(sure[:, 0] + sure[:, 1 + i])[scores.asked[items, i]].sum()),
                 verdict=Verdict.NOT_ESTIMABLE,
                 minimum_detectable_effect=math.nan,
             )
@@ -300,16 +348,67 @@ class _Statistics:
         }
 
 
+@dataclass(frozen=True)
+class _Sequential(_Statistics):
+    """The same of a sweep that looked before its end: each level from the items of one look, with that look's repeated intervals.
+
+    A level of a group of items rests on the last look that asked it all categories of the group. What later looks asked of some of them
+    was chosen by results; what a look asks was declared beforehand, and its repeated interval holds for whatever reason one reads that
+    look (`qbench.stats.sequential`).
+    """
+
+    shares: tuple[float, ...] = SHARES
+
+    def row(self, scores: Scores, items: Mask, kind: Kind, name: str) -> Row:
+        return self._joined(scores, items, lambda plain, level, seen: plain.row(level, seen, kind, name))
+
+    def calibration(self, scores: Scores, items: Mask) -> Row:
+        return self._joined(scores, items, lambda plain, level, seen: plain.calibration(level, seen))
+
+    def differences(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
+        return [plain.differences(level, seen, name)[0] for _, plain, level, seen in self._levels(scores, items)]
+
+    def losses(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
+        return [plain.losses(level, seen, name)[0] for _, plain, level, seen in self._levels(scores, items)]
+
+    def _joined(self, scores: Scores, items: Mask, row: Callable[[_Statistics, Scores, Mask], Row]) -> Row:
+        """One row of the rows of single levels. The baseline's own scores are those beside the level that was asked the most."""
+        rows, cells = [], []
+        for look, plain, level, seen in self._levels(scores, items):
+            rows.append(row(plain, level, seen))
+            (cell,) = rows[-1].cells
+            p_value = repeated_p_value(cell.difference.p_value, look, self.shares)
+            cells.append(replace(cell, difference=replace(cell.difference, p_value=p_value), look=look))
+        return replace(max(rows, key=lambda found: found.baseline.n_items), cells=tuple(cells))
+
+    def _levels(self, scores: Scores, items: Mask) -> Iterator[tuple[int, _Statistics, Scores, Mask]]:
+        """For each level its look, the statistics at that look's confidence, the level's scores alone, and the items that count."""
+        confidences = look_confidences(self.settings.confidence, self.shares)
+        categories = np.unique(scores.category[items])
+        for i, name in enumerate(self.levels):
+            asked = np.where(scores.asked[:, i] & items, scores.look, 0)
+            look = min(max(1, int(asked[scores.category == category].max())) for category in categories)
+            settings = replace(self.settings, confidence=confidences[look - 1])
+            yield look, _Statistics([name], settings), scores.only(i), items & (scores.look <= look)
+
+
 def _rows(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
     """Categories of the bank, all of them together, then the other tasks. Holm's family is everything but the row of all."""
+    rows = _with_holm(_groups(scores, compute))
+    n_categories = sum(row.kind is Kind.CATEGORY for row in rows)
+    if n_categories > 1:
+        rows.insert(n_categories, compute.row(scores, scores.in_bank, Kind.ALL, "all"))
+    return tuple(rows)
+
+
+def _groups(scores: Scores, compute: _Statistics) -> list[Row]:
+    """Categories of the bank, then the other tasks."""
     categories = list(dict.fromkeys(scores.category[scores.in_bank].tolist()))
     others = list(dict.fromkeys(scores.task[~scores.in_bank].tolist()))
-    rows = [compute.row(scores, scores.in_bank & (scores.category == name), Kind.CATEGORY, name) for name in categories]
-    rows += [compute.row(scores, ~scores.in_bank & (scores.task == name), Kind.TASK, name) for name in others]
-    rows = _with_holm(rows)
-    if len(categories) > 1:
-        rows.insert(len(categories), compute.row(scores, scores.in_bank, Kind.ALL, "all"))
-    return tuple(rows)
+    return [
+        *(compute.row(scores, scores.in_bank & (scores.category == name), Kind.CATEGORY, name) for name in categories),
+        *(compute.row(scores, ~scores.in_bank & (scores.task == name), Kind.TASK, name) for name in others),
+    ]
 
 
 def _with_holm(rows: list[Row]) -> list[Row]:

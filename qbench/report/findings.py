@@ -1,5 +1,6 @@
 """What a report found, in a few sentences. None of them has a number without its interval."""
 
+import math
 from collections.abc import Iterator
 
 from qbench.report.table import Cell, Kind, Row, Table
@@ -9,7 +10,7 @@ from qbench.stats import Estimate, Verdict
 
 def findings(table: Table) -> list[str]:
     """The largest loss, what breaks first, where the cliff is, and what of all this is noise."""
-    return [*_largest(table), *_first(table), *_cliff(table), *_noise(table)]
+    return [*_largest(table), *_first(table), *_cliff(table), *_noise(table), *_stop(table)]
 
 
 def _number(estimate: Estimate) -> str:
@@ -93,6 +94,16 @@ def _cliff(table: Table) -> Iterator[str]:
         else "no level is proven to lose anything"
     )
     yield f"The cliff, for {label(total)}: {safe}, and {harmful}."
+
+
+def _stop(table: Table) -> Iterator[str]:
+    if table.looks and not math.isnan(table.looks.share_asked):
+        cells = [cell for _, cell in _cells(table)]
+        n_decided = sum(cell.verdict is not Verdict.UNDECIDED for cell in cells)
+        yield (
+            f"The sweep was sequential: it asked {100 * table.looks.share_asked:.0f} % of the items in {len(table.looks.shares)} looks "
+            f"declared beforehand at most, and decided {n_decided} of {len(cells)} differences."
+        )
 
 
 def _noise(table: Table) -> Iterator[str]:

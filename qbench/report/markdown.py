@@ -21,6 +21,8 @@ from qbench.report.wording import (
     number,
     share,
     size,
+    stop,
+    stopping,
 )
 from qbench.stats import Estimate
 
@@ -33,6 +35,7 @@ def render(table: Table) -> str:
         _head(table),
         _differences(table, table.rows),
         _legend(table),
+        *([_looks(table)] if table.looks else []),
         _cliffs(table),
         _levels(table),
         _flips(table),
@@ -120,6 +123,13 @@ def _flips(table: Table) -> str:
         "can be read off these counts; the intervals above allow for it."
     )
     return f"## Flips\n\n{text}\n\n{_table(['', *table.compared], rows)}"
+
+
+def _looks(table: Table) -> str:
+    """Where each category stopped, of a sweep that went on until everything was decided."""
+    rows = [[_safe(label(row)), *(stop(cell, table.settings.confidence) for cell in row.cells)] for row in table.rows]
+    about = "The look that each difference rests on, and what it found:"
+    return f"## Looks\n\n{stopping(table)}\n\n{about}\n\n{_table(['', *table.compared], rows)}"
 
 
 def _cliffs(table: Table) -> str:

@@ -90,7 +90,7 @@ function element(tag, className, text) {
   return made;
 }
 
-const shown = (score) => (score === null ? "failed" : Number.isInteger(score) ? String(score) : score.toFixed(2));
+const shown = (score) => (score === null ? "no score" : Number.isInteger(score) ? String(score) : score.toFixed(2));
 const words = (name) => name.replaceAll("_", " ");
 
 function direction(before, after) {

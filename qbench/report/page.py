@@ -41,6 +41,8 @@ from qbench.report.wording import (
     number,
     share,
     size,
+    stop,
+    stopping,
 )
 from qbench.stats import Estimate, Verdict
 
@@ -226,6 +228,13 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
             "where they are wide, the order is noise.",
             grids=[_ranking(table)],
         )
+    if table.looks:
+        yield Part(
+            "looks",
+            "Looks",
+            f"{stopping(table)} Below, the look that each difference rests on, and what it found.",
+            grids=[_looks(table)],
+        )
     yield Part(
         "cliff",
         "The cliff",
@@ -326,6 +335,17 @@ def _ranking(table: Table) -> Grid:
         for place in range(max(map(len, table.ranking.values())))
     ]
     return Grid(["", *levels], rows, "Categories by loss at each level", is_text=True)
+
+
+def _looks(table: Table) -> Grid:
+    rows = [
+        [
+            Entry(label(row)),
+            *(Entry(stop(cell, table.settings.confidence), tone=TONES.get(cell.verdict, "")) for cell in row.cells),
+        ]
+        for row in table.rows
+    ]
+    return Grid(["", *table.compared], rows, "The look at which each category stopped")
 
 
 def _cliffs(table: Table) -> Grid:

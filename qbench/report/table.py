@@ -47,6 +47,8 @@ class Cell:
     minimum_detectable_effect: float
     p_holm: float = math.nan
     """The p-value of the difference, adjusted for all categories and tasks at this level (Holm)."""
+    look: int | None = None
+    """Of a sequential sweep: the look whose items and whose repeated intervals these are, counted from 1."""
 
     def is_degraded_after_holm(self, confidence: float) -> bool:
         return self.verdict is Verdict.DEGRADED and self.p_holm <= 1 - confidence
@@ -142,6 +144,18 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """The looks of a sequential sweep, as they were declared before its first item was asked."""
+
+    shares: tuple[float, ...]
+    """Of the templates, after each look."""
+    confidences: tuple[float, ...]
+    """Of the intervals at each look. All looks hold at once with the confidence of the settings."""
+    share_asked: float = math.nan
+    """Items that were asked, as a share of those that all looks together would have asked; NaN where that is not known."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """What was decided before looking at the numbers."""
 
@@ -177,6 +191,8 @@ class Table:
     baseline: str
     noise_floor: str | None
     """The baseline once more at another batch size; its cells show what is no effect of a level."""
+    looks: Looks | None
+    """None where the size was fixed, as it is unless a sweep was to end when everything is decided."""
     levels: tuple[LevelFacts, ...]
     """The baseline, the noise floor if there is one, then the others in the order of the ladder."""
     cliffs: Mapping[str, Cliff]

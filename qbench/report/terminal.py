@@ -5,7 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from qbench.report.table import Kind, Row, Table
-from qbench.report.wording import DEMONSTRATION, caption, change, finding, label, legend, mark, not_estimable, share
+from qbench.report.wording import (
+    DEMONSTRATION,
+    caption,
+    change,
+    finding,
+    label,
+    legend,
+    mark,
+    not_estimable,
+    share,
+    stopping,
+)
 
 WIDTH = 120
 NAME_WIDTH = 14
@@ -30,6 +41,7 @@ def summary(table: Table) -> str:
     used = {mark(cell, table.settings.confidence) for row in table.rows for cell in row.cells}
     notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
     notes += not_estimable(table)
+    notes += [stopping(table)] if table.looks else []
     notes += [DEMONSTRATION] if table.provenance.is_demonstration else []
     parts = [_wrapped(f"{caption(table)}."), *(_block(table.rows, block) for block in _blocks(_columns(table)))]
     return "\n\n".join([*parts, "\n".join(map(_wrapped, notes))])

@@ -30,6 +30,7 @@ COLUMNS = (
     "n_failed",
     "method",
     "target",
+    "look",
     "confidence",
     "margin",
     "bits_per_weight",
@@ -119,4 +120,5 @@ def _finding(cell: Cell) -> dict[str, object]:
         "verdict": str(cell.verdict),
         "minimum_detectable_effect": cell.minimum_detectable_effect,
         "n_failed": cell.n_failed,
+        "look": cell.look,
     }

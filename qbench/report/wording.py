@@ -4,6 +4,7 @@ import math
 
 from qbench.report.table import Cell, ItemRow, Kind, LevelFacts, Row, Table
 from qbench.stats import Estimate, Target, Verdict
+from qbench.stats.sequential import GAMMA
 from qbench.stats.verdict import POWER
 
 MISSING = "–"
@@ -113,7 +114,7 @@ def caption(table: Table) -> str:
     model = table.provenance.model or "the model"
     return (
         f"Score of {model} at each level minus its score at {table.baseline}, in percentage points, "
-        f"with {100 * table.settings.confidence:g} % intervals {about(table)}"
+        f"with {100 * table.settings.confidence:g} % {'repeated confidence ' if table.looks else ''}intervals {about(table)}"
     )
 
 
@@ -144,6 +145,34 @@ def _reason(table: Table, cell: Cell) -> str:
         "with one template in each subcategory nothing is known about others; "
         "--target items gives intervals for fresh items of the same templates"
     )
+
+
+def stopping(table: Table) -> str:
+    """How a sequential sweep was to end and how it did; empty for a sweep of a fixed size."""
+    looks = table.looks
+    if looks is None:
+        return ""
+    shares, confidences = (
+        f"{', '.join(texts[:-1])} and {texts[-1]} %"
+        for texts in (
+            [f"{100 * number:{form}}" for number in numbers]
+            for numbers, form in ((looks.shares, "g"), (looks.confidences, ".2f"))
+        )
+    )
+    asked = "" if math.isnan(looks.share_asked) else f" In all {100 * looks.share_asked:.0f} % of the items were asked."
+    return (
+        f"The sweep was sequential. Before its first item was asked it declared {len(looks.shares)} looks, after {shares} of the "
+        "templates of each task, in an order that no result could change. After each look, a category whose interval lay beyond 0 or "
+        f"inside ±{table.settings.margin:g} points at a level was asked no more at that level. Intervals are repeated confidence "
+        f"intervals: their error is spent by the rule of Hwang, Shih and DeCani (γ = −{-GAMMA:g}), which reads the looks at {confidences} "
+        f"confidence, so that those of all looks hold at once with {100 * table.settings.confidence:g} %. P-values allow for the looks "
+        f"too. A row of several categories rests on the last look that asked all of them.{asked}"
+    )
+
+
+def stop(cell: Cell, confidence: float) -> str:
+    """The look that a cell rests on, and what it found: ``2 ≈``."""
+    return f"{cell.look} {mark(cell, confidence)}".rstrip()
 
 
 def method(table: Table) -> str:

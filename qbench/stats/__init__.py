@@ -22,9 +22,11 @@ from qbench.stats.planning import Noise, items_needed, noise, power, smallest_di
 from qbench.stats.ranking import joint_confidence, rank_intervals
 from qbench.stats.same_templates import same_templates_difference, template_differences
 from qbench.stats.score_interval import tango_interval
+from qbench.stats.sequential import SHARES, look_confidences, repeated_p_value
 from qbench.stats.verdict import Verdict, holm, minimum_detectable_effect, verdict
 
 __all__ = [
+    "SHARES",
     "Cliff",
     "Design",
     "Estimate",
@@ -42,6 +44,7 @@ __all__ = [
     "items_needed",
     "joint_confidence",
     "level_estimates",
+    "look_confidences",
     "mean_scores",
     "minimum_detectable_effect",
     "noise",
@@ -50,6 +53,7 @@ __all__ = [
     "power",
     "rank_intervals",
     "relative_losses",
+    "repeated_p_value",
     "same_templates_difference",
     "simultaneous_band",
     "smallest_difference",
