@@ -129,6 +129,9 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument(
         "--no-drafts", dest="drafts", action="store_false", default=None, help="decode every level from scratch"
     )
+    sweep.add_argument(
+        "--no-cost", dest="cost", action="store_false", default=None, help="do not measure speed and energy"
+    )
     _report_options(sweep)
 
 
@@ -314,6 +317,7 @@ def _sweep(options: argparse.Namespace) -> int:
         "include_path",
         "noise_floor",
         "drafts",
+        "cost",
         "until",
         "margin",
         "confidence",

@@ -149,7 +149,7 @@ def _continue(
         [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], device_of(model)
     )
     rows = list(results)
-    step = model(**inputs, past_key_values=_roomy_cache(model), use_cache=True, logits_to_keep=1)
+    step = model(**inputs, past_key_values=roomy_cache(model), use_cache=True, logits_to_keep=1)
     mask, positions = inputs["attention_mask"], inputs["position_ids"][:, -1:]
     n_steps = 0
     while True:
@@ -219,7 +219,7 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
         return buffer, buffer[..., :end, :]
 
 
-def _roomy_cache(model: torch.nn.Module) -> DynamicCache:
+def roomy_cache(model: torch.nn.Module) -> DynamicCache:
     cache = DynamicCache(config=getattr(model, "config", None))
     if not cache.layers:  # a model without a configuration: the cache makes its layers as they come
         cache.layer_class_to_replicate = _RoomyLayer

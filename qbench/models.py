@@ -20,7 +20,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from tqdm import tqdm
 
-from qbench import choices, levels
+from qbench import choices, cost, levels
 from qbench.choices import Branches
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
@@ -163,6 +163,10 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         if self.proof is not None:
             info |= {"qbench_level": self.level.name, "qbench_proof": self.proof.to_json()}
         return info
+
+    def timed_pass(self, n_prompt: int, n_new: int) -> tuple[float, float]:
+        """Seconds to read a prompt of synthetic tokens, and to generate behind it; see `qbench.cost`."""
+        return cost.timed_pass(self.model, n_prompt, n_new)
 
     # ------------------------------------------------------------ generation
 

@@ -12,7 +12,6 @@ import contextlib
 import io
 import logging
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from lm_eval.utils import sanitize_list
 from tqdm import tqdm
 
 from qbench import bank, levels, looks, records
+from qbench import cost as costs
 from qbench.errors import BankError, QBenchError, RunError, did_you_mean
 from qbench.models import Note, QBenchLM, nano_path
 from qbench.records import REPEAT, Sample
@@ -107,6 +107,7 @@ def sweep(
     include_path: Sequence[Path] = (),
     noise_floor: bool = True,
     drafts: bool = True,
+    cost: bool = True,
     until: str | None = None,
     margin: float = 2.0,
     confidence: float = 0.95,
@@ -130,6 +131,7 @@ def sweep(
         include_path: folders with task YAMLs of one's own.
         noise_floor: also evaluate the baseline a second time, at another batch size.
         drafts: verify the response of the level above before decoding (see `qbench.decoding`).
+        cost: measure each level's speed and energy on a prompt of its own, for a second or two (see `qbench.cost`).
         until: ``decided`` asks in looks, and no category at a level any more once its repeated interval leaves 0 out or lies inside the
             margin (see `qbench.stats.sequential`). What is asked is a part of what is asked without it.
         margin: percentage points of loss that are declared, beforehand, not to matter; of no effect without ``until``.
@@ -159,7 +161,9 @@ def sweep(
     with tqdm(desc="loading", disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
         with quiet():
             loaded = _load_tasks(manager, names, num_fewshot, seed)
+            started = time.perf_counter()
             lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
+            load_seconds = time.perf_counter() - started
         lm.record_failures = True
         documents = (
             {name: [dict(document) for document in task.eval_docs] for name, task in loaded.items()} if until else {}
@@ -187,7 +191,7 @@ def sweep(
         folders = [(name, _folder(name)) for name in levels]
         if noise_floor:
             folders.insert(1, (levels[0], _folder(levels[0]) + REPEAT))
-        bench = _Bench(lm, run_dir, plan, bar, drafts=drafts)
+        bench = _Bench(lm, run_dir, plan, bar, drafts=drafts, with_speed=cost, load_seconds=load_seconds)
         if until:
             _ask_in_looks(bench, folders, loaded, documents, settings)
         else:
@@ -384,6 +388,8 @@ class _Bench:
     plan: Plan
     bar: Any
     drafts: bool
+    with_speed: bool
+    load_seconds: float
 
 
 def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> None:
@@ -398,9 +404,12 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
     bench.bar.update(len(cells) - sum(map(len, unfinished)))
     if not unfinished:
         return
+    costs.reset_peak()
     started = time.perf_counter()
     proof = lm.set_level(name)
-    seconds = time.perf_counter() - started
+    quantize_seconds = time.perf_counter() - started
+    # A level that is gone on with was measured when it was first made.
+    cost = info["cost"] if info else _cost(bench, quantize_seconds)
     is_repeat = folder.endswith(REPEAT)
     # The noise floor asks what another batch size alone changes, so it must decode for itself.
     lm.batch_size_per_gpu = max(1, plan.batch_size // 3) if is_repeat else plan.batch_size
@@ -417,17 +426,33 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
                 **_provenance(lm, plan),
                 **({"shares": [look["share"] for look in plan.looks]} if plan.looks else {}),
                 "draft_from": sources[0].dir.name if sources else None,
-                "timing_seconds": {
-                    "load_and_quantize": round(seconds, 3),
-                    "evaluate": round(sum(cell["seconds"] for cell in finished.values()), 3),
-                },
-                "peak_memory_bytes": _peak_memory(),
-                "energy_joules": None,
+                "cost": {**cost, "peak_bytes": max(costs.peak_bytes(), cost.get("peak_bytes", 0))},
                 "proof": proof.to_json(),
                 "cells": finished,
             },
         )
         bench.bar.update(len(portion))
+
+
+def _cost(bench: _Bench, quantize_seconds: float) -> dict[str, Any]:
+    """What a level takes once it is made. An encoder-decoder does not go on from its prompt; its speed is not measured."""
+    lm, is_timed = bench.lm, bench.with_speed and bench.lm.backend == "causal"
+    speed = costs.measure(lm.timed_pass, lm.max_length) if is_timed else costs.Speed()
+    return {
+        "load_seconds": bench.load_seconds,
+        "quantize_seconds": quantize_seconds,
+        "device": lm.device.type,
+        "arithmetic": _arithmetic(lm.level),
+        "resident_bytes": costs.resident_bytes(),
+        **asdict(speed),
+    }
+
+
+def _arithmetic(level: levels.Level | levels.Mix) -> str:
+    """What the model computes with: where codes are turned back into full-precision weights, a level is as fast as the baseline."""
+    if level.is_full_precision:
+        return "full precision"
+    return "dequantized" if isinstance(level, levels.Mix) or level.engine in levels.ENGINES else "native"
 
 
 PORTION_BATCHES = 4  # full batches' worth of items in a portion, so that small tasks share batches
@@ -583,11 +608,3 @@ def _hardware() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
-
-
-def _peak_memory() -> int:
-    """Peak memory of the process so far, in bytes: on the GPU where there is one, else resident."""
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -120,8 +120,27 @@ def test_a_run_says_where_it_comes_from(finished: Sweep) -> None:
     assert info["model"]["sha256"] == finished.info["model_sha256"]
     assert info["bank"] == finished.info["bank"]
     assert info["draft_from"] == "q8"
-    assert info["energy_joules"] is None
     assert info["versions"]["torch"] == torch.__version__
+
+
+def test_a_run_says_what_it_cost(finished: Sweep) -> None:
+    costs = {level: finished.run(level).info["cost"] for level in LEVELS}
+    assert [cost["arithmetic"] for cost in costs.values()] == ["full precision", "dequantized", "dequantized"]
+    assert len({cost["load_seconds"] for cost in costs.values()}) == 1  # the model is loaded once for all levels
+    for cost in costs.values():
+        assert cost["quantize_seconds"] > 0
+        assert cost["prompt_tokens_per_second"] > cost["generation_tokens_per_second"] > 0
+        assert cost["peak_bytes"] >= cost["resident_bytes"] > 10**6
+
+
+def test_measuring_the_cost_changes_no_sample(
+    finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path
+) -> None:
+    bare = run_sweep(random_llama, tmp_path / "bare", tasks=[LEAF, "colours"], include_path=[own_tasks], cost=False)
+    assert sample_files(bare.dir) == sample_files(finished.dir)
+    cost = bare.run("q2").info["cost"]
+    assert cost["prompt_tokens_per_second"] is None
+    assert cost["quantize_seconds"] > 0
 
 
 def test_two_sweeps_write_the_same_samples(
