@@ -409,7 +409,7 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
     proof = lm.set_level(name)
     quantize_seconds = time.perf_counter() - started
     # A level that is gone on with was measured when it was first made.
-    cost = info["cost"] if info else _cost(bench, quantize_seconds)
+    cost = (info or {}).get("cost") or _cost(bench, quantize_seconds)
     is_repeat = folder.endswith(REPEAT)
     # The noise floor asks what another batch size alone changes, so it must decode for itself.
     lm.batch_size_per_gpu = max(1, plan.batch_size // 3) if is_repeat else plan.batch_size
