@@ -66,7 +66,8 @@ def _add_sweep(commands: Any) -> None:
         "--levels",
         type=_names,
         metavar="A,B,…",
-        help="levels, mixes and paths of mixes; the first is the baseline (default: fp16,q8,q6,q5,q4,q3,q2)",
+        help="levels, mixes, paths of mixes, and as-is:PATH for checkpoints that are quantized already; the first is the baseline "
+        "(default: fp16,q8,q6,q5,q4,q3,q2)",
     )
     sweep.add_argument(
         "--tasks",
@@ -389,6 +390,9 @@ def _levels(options: argparse.Namespace) -> int:
         engine = "-" if level.is_full_precision else level.engine
         storage = f"{level.bits or 16:>4} {level.distinct_values:>7} {size:>11.2f}"
         print(f"{level.name:<8} {engine:<7} {storage} {32 / size:>7.1f}x {16 / size:>7.1f}x")
+    print(
+        "as-is:PATH  a checkpoint that is quantized already: GPTQ, AWQ, FP8, compressed-tensors, bitsandbytes, torchao"
+    )
     print("\nmixes (their size depends on the model; run.json has it)")
     for name, path in shipped_mixes().items():
         print(f"{name:<28} {read_mix(path).about}")

@@ -1,11 +1,13 @@
 """Levels and mixes: how the weights of a model are stored.
 
 A level is one rung of the ladder, from ``fp16`` (the checkpoint as it was loaded) down to ``q2``. A mix gives different modules
-different levels: a small YAML with a default and rules, first match wins. ``resolve`` takes a name or the path of a mix.
+different levels: a small YAML with a default and rules, first match wins. ``as-is:PATH`` is a checkpoint that somebody else has
+quantized. ``resolve`` takes a name, the path of a mix, or such a checkpoint.
 """
 
 import fnmatch
 import functools
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +19,10 @@ import yaml
 
 from qbench.errors import LevelError, MixError, did_you_mean
 
-SCALE_BITS = 16  # one fp16 scale a group
 FULL_PRECISION_BITS = 16
 ENGINES = {"intx": "qbench.quant.intx:lower"}
+"""Engines that lower one matrix of a loaded model at a time, and the function that does."""
+AS_IS = "as-is:"
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,11 @@ class Level:
     name: str
     bits: int | None = None
     """Width of one code; None leaves the weights as they were loaded."""
-    group_size: int = 64
-    """Weights along a row that share one scale."""
+    group_size: int | None = 64
+    """Weights along a row that share one scale; None is the whole row."""
     symmetric: bool = True
     engine: str = "intx"
+    scale_bits: int = 16
 
     def __post_init__(self) -> None:
         if self.bits is not None and not 2 <= self.bits <= 8:
@@ -47,16 +51,21 @@ class Level:
         return self.bits is None
 
     @property
+    def is_made_on_loading(self) -> bool:
+        """True where a library quantizes the model while it is loaded, and not one matrix of a loaded model after the other."""
+        return self.engine not in ENGINES
+
+    @property
     def distinct_values(self) -> int:
         """How many different values one weight can take within its group."""
         return 1 << (self.bits or FULL_PRECISION_BITS)
 
     def bits_per_weight(self, group_size: int | None = None) -> float:
-        """Storage per weight, scales and zero points included."""
+        """Storage per weight, scales and zero points included; the scale of a row of unknown length is left out."""
         if self.bits is None:
             return FULL_PRECISION_BITS
-        shared = SCALE_BITS + (0 if self.symmetric else self.bits)
-        return self.bits + shared / (group_size or self.group_size)
+        shared = self.scale_bits + (0 if self.symmetric else self.bits)
+        return self.bits + shared / (group_size or self.group_size or math.inf)
 
 
 LEVELS = {
@@ -70,9 +79,31 @@ LEVELS = {
         Level("q4", bits=4, symmetric=False),
         Level("q3", bits=3, symmetric=False),
         Level("q2", bits=2, symmetric=False),
+        # bitsandbytes: LLM.int8 with a scale a row, and two sets of sixteen values with a scale a block.
+        Level("int8", bits=8, group_size=None, engine="bnb", scale_bits=32),
+        Level("nf4", bits=4, engine="bnb", scale_bits=32),
+        Level("fp4", bits=4, engine="bnb", scale_bits=32),
     )
 }
 BASELINES = {"bf16": "fp16", "fp32": "fp16"}  # other names for the checkpoint as it was loaded
+
+
+@dataclass(frozen=True)
+class AsIs:
+    """A checkpoint that is evaluated as it stands: GPTQ, AWQ, FP8, compressed-tensors, bitsandbytes, or a plain one."""
+
+    path: str
+    """A folder or a hub id."""
+
+    engine = "as-is"
+    is_full_precision = False
+    is_made_on_loading = True
+
+    @property
+    def name(self) -> str:
+        """Fit for a folder: the last two parts of the path, which is all of a hub id."""
+        parts = [part for part in re.split(r"[/\\]+", self.path) if part not in {"", ".", ".."}]
+        return "as-is-" + re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(parts[-2:]))
 
 
 @dataclass(frozen=True)
@@ -107,6 +138,7 @@ class Mix:
     about: str = ""
 
     is_full_precision = False
+    is_made_on_loading = False
 
     def assign(self, modules: Iterable[str]) -> dict[str, Level]:
         """Give every module its level.
@@ -132,6 +164,10 @@ class Mix:
         return assigned
 
 
+Rung = Level | Mix | AsIs
+"""Whatever a name of a level can mean."""
+
+
 def layer_of(module: str) -> int | None:
     """The layer a module belongs to: the first number in its name (``model.layers.3.mlp`` is 3)."""
     number = re.search(r"\.(\d+)\.", f".{module}.")
@@ -155,11 +191,11 @@ def _layer_range(text: str, depth: int) -> range:
 # ---------------------------------------------------------------- reading
 
 
-def resolve(name: str) -> Level | Mix:
+def resolve(name: str) -> Rung:
     """Return the level or mix of this name; a path to a YAML file is a mix of one's own.
 
     Raises:
-        LevelError: there is none of that name.
+        LevelError: there is none of that name, or no path behind ``as-is:``.
         MixError: the YAML cannot be read as a mix.
     """
     if name in LEVELS or name in BASELINES:
@@ -170,9 +206,16 @@ def resolve(name: str) -> Level | Mix:
         if not Path(name).is_file():
             raise MixError(f"There is no mix file {name}.")
         return read_mix(Path(name))
+    if name.startswith(AS_IS):
+        if not name.removeprefix(AS_IS):
+            raise LevelError(
+                "as-is: needs the folder or hub id of a checkpoint behind it, as in as-is:models/llama-awq."
+            )
+        return AsIs(name.removeprefix(AS_IS))
     known = [*LEVELS, *shipped_mixes()]
     raise LevelError(
-        f"No level named {name!r}.{did_you_mean(name, known)} Known are {', '.join(known)}, and the path of a mix (.yaml)."
+        f"No level named {name!r}.{did_you_mean(name, known)} Known are {', '.join(known)}, the path of a mix (.yaml), and "
+        f"{AS_IS}PATH for a checkpoint that is quantized already."
     )
 
 
@@ -210,9 +253,9 @@ def _read_rule(entry: Any, path: Path) -> Rule:
 
 
 def _plain_level(name: Any, path: Path) -> Level:
-    level = LEVELS.get(BASELINES.get(str(name), str(name)))
+    known = {level.name: level for level in LEVELS.values() if not level.is_made_on_loading}
+    level = known.get(BASELINES.get(str(name), str(name)))
     if level is None:
-        raise MixError(
-            f"The mix {path} names the level {name!r}.{did_you_mean(str(name), LEVELS)} Known are {', '.join(LEVELS)}."
-        )
+        hint = f" {name} is made of a whole model at once." if name in LEVELS else did_you_mean(str(name), known)
+        raise MixError(f"The mix {path} names the level {name!r}.{hint} A mix is made of {', '.join(known)}.")
     return level

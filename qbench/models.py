@@ -8,6 +8,7 @@ answer.
 
 import logging
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +25,14 @@ from qbench import choices, cost, levels
 from qbench.choices import Branches
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
+from qbench.levels import Rung
+from qbench.quant import bnb
 from qbench.quant.apply import apply
-from qbench.quant.loaded import without_import_complaints
+from qbench.quant.as_is import check_vocabulary, configuration
+from qbench.quant.loaded import prove, stored_in, widen, without_import_complaints
 from qbench.quant.modules import units
 from qbench.quant.proof import Proof
-from qbench.quant.weights import Checkpoint
+from qbench.quant.weights import Checkpoint, Stored
 from qbench.scoring import FAILED
 
 log = logging.getLogger(__name__)
@@ -60,7 +64,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
 
     Args:
         pretrained: a local folder or a hub id; by default the reference model that ships with qbench.
-        level: name of a level or mix, or the path of a mix.
+        level: name of a level or mix, the path of a mix, or ``as-is:PATH`` for a checkpoint of this model that is quantized already.
         engine: the library that quantizes; ``intx`` today.
         dtype: what the arithmetic is done in. ``auto`` takes the checkpoint's own, but float32 on a CPU, where bf16 is slower and its
             rounding noise would drown the small levels.
@@ -90,6 +94,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         if dtype in (None, "auto") and device == "cpu":
             dtype = "float32"
         self._loading: dict[str, Any] = {}
+        self._wanted = wanted
         pretrained = pretrained or nano_path()
         try:
             with without_import_complaints():
@@ -101,7 +106,13 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
                 f"There is no model at {pretrained!r}: neither a folder with a config.json, nor an id that the hub (or its cache) "
                 f"answers to. {str(error).splitlines()[0]}"
             ) from error
-        self.level: levels.Level | levels.Mix = levels.LEVELS["fp16"]
+        if wanted.is_made_on_loading and (self.peft or self.delta):
+            raise LevelError(f"Level {level} cannot be made of an adapter or a delta; merge it into its model first.")
+        if not wanted.is_made_on_loading and getattr(self.config, "quantization_config", None) is not None:
+            raise LevelError(
+                f"{pretrained} is quantized already; give its full-precision model, and this one as the level as-is:{pretrained}."
+            )
+        self.level: Rung = levels.LEVELS["fp16"]
         self.proof: Proof | None = None
         self.drafts: Mapping[str, str] = {}
         """Likely responses by prompt, verified before anything is decoded."""
@@ -119,43 +130,92 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         assert self.proof is not None
         return self.proof
 
-    def _set_level(self, level: levels.Level | levels.Mix) -> None:
-        if self.proof is None:  # freshly loaded: the model itself holds the full-precision weights
+    def check_level(self, name: str) -> None:
+        """Find out whether the model can be brought to a level, without doing it.
+
+        Raises:
+            QBenchError: a library is missing, a checkpoint has another vocabulary, or a mix has a rule that decides for no module.
+        """
+        level = levels.resolve(name)
+        if isinstance(level, levels.AsIs):
+            check_vocabulary(level.path, self.tokenizer)
+        elif isinstance(level, levels.Mix):
+            level.assign([unit.name for unit in units(self.model)])
+        elif level.engine == "bnb":
+            bnb.configuration(level, self._loading.get("dtype"))
+
+    def _set_level(self, level: Rung) -> None:
+        is_loaded = self.proof is None and bool(self._loading)  # by lm-eval, for this very level
+        if level.is_made_on_loading:
+            if not is_loaded:
+                self._load(level)
+            self.proof = prove(self.model, level, self._stored(level), self._original().__getitem__)
+        elif is_loaded or self.proof is None:
             self.proof = apply(self.model, level)
-        elif (checkpoint := self._checkpoint()) is not None:
+        elif not self.level.is_made_on_loading and (checkpoint := self._checkpoint()) is not None:
             self.proof = apply(self.model, level, checkpoint.__getitem__)
         else:
-            self._reload()
+            self._load(level)
             self.proof = apply(self.model, level)
         self.level = level
+
+    def _original(self) -> Checkpoint:
+        return Checkpoint(self.pretrained, self.revision)
+
+    def _stored(self, level: Rung) -> dict[str, Stored]:
+        """The tensors that a level made on loading has in a file."""
+        return Checkpoint(level.path).stored() if isinstance(level, levels.AsIs) else stored_in(self.model)
 
     def _checkpoint(self) -> Checkpoint | None:
         """The weight files, if the model's weights can be read from them as they are; adapters and deltas change them on loading."""
         if not isinstance(self.pretrained, str) or self.peft or self.delta:
             return None
-        checkpoint = Checkpoint(self.pretrained, self.revision)
+        checkpoint = self._original()
         shapes_known = all(unit.parameter_name in checkpoint for unit in units(self.model))
         return checkpoint if shapes_known else None
 
     def weights_sha256(self) -> str:
         """SHA-256 over the checkpoint's weight files; empty for a model object, which has none."""
-        return Checkpoint(self.pretrained, self.revision).sha256() if isinstance(self.pretrained, str) else ""
+        return self._original().sha256() if isinstance(self.pretrained, str) else ""
 
-    def _create_model(self, *args: Any, **kwargs: Any) -> None:
-        self._loading = {"args": args, "kwargs": dict(kwargs)}
-        super()._create_model(*args, **kwargs)
+    def _create_model(self, **kwargs: Any) -> None:
+        self._loading = kwargs
+        self._load(self._wanted)
 
-    def _reload(self) -> None:
+    def _load(self, level: Rung) -> None:
+        """Let lm-eval load the weights: the checkpoint's own, or what a level has a library make of them.
+
+        Raises:
+            LevelError: the model was given as an object, or a library is missing.
+            ModelError: a ready-made checkpoint cannot be loaded.
+        """
         if not self._loading:
             raise LevelError(
-                "A model object can be brought to one level only; pass its folder or hub id to evaluate several."
+                "A model object can be brought to one level only, and to none that is made on loading; pass its folder or hub id."
             )
-        device = next(self.model.parameters()).device
         self._model = None  # the old weights must be gone before the new ones come
-        super()._create_model(*self._loading["args"], **self._loading["kwargs"])
+        # At every multiplication it says that LLM.int8 computes in float16, and where a faster kernel could be downloaded.
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        if isinstance(level, levels.AsIs):
+            check_vocabulary(level.path, self.tokenizer)
+            theirs = {"pretrained": level.path, "revision": "main", "subfolder": ""}
+            theirs["quantization_config"] = configuration(level.path)
+            try:
+                with (
+                    warnings.catch_warnings()
+                ):  # lm-eval hands the configuration on, and transformers says that it knew it
+                    warnings.filterwarnings("ignore", "You passed `quantization_config`", UserWarning)
+                    super()._create_model(**{**self._loading, **theirs})
+            except (ImportError, OSError, RuntimeError, ValueError) as error:
+                raise ModelError(f"{level.path} cannot be loaded here: {str(error).strip().splitlines()[0]}") from error
+            if self._loading["dtype"] == "float32":
+                widen(self.model)
+        elif isinstance(level, levels.Level) and level.engine == "bnb":
+            theirs = {"quantization_config": bnb.configuration(level, self._loading["dtype"])}
+            super()._create_model(**{**self._loading, **theirs})
+        else:
+            super()._create_model(**self._loading)
         self.model.eval().tie_weights()
-        if "device_map" not in self._loading["kwargs"]:
-            self.model.to(device)
 
     def get_model_info(self) -> dict[str, Any]:
         """Beside what lm-eval records: the level, and the proof that it was applied."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ from tqdm import tqdm
 from qbench import bank, levels, looks, records
 from qbench import cost as costs
 from qbench.errors import BankError, QBenchError, RunError, did_you_mean
+from qbench.levels import Rung
 from qbench.models import Note, QBenchLM, nano_path
+from qbench.quant.as_is import quantization
+from qbench.quant.weights import Checkpoint
 from qbench.records import REPEAT, Sample
 from qbench.report.compute import verdicts
 from qbench.report.table import Settings
@@ -41,6 +45,7 @@ DEFAULT_TASKS = ("qbench_*",)
 DEFAULT_BATCH_SIZE = 64
 DECIDED = "decided"
 LIBRARIES = ("qbench", "lm_eval", "torch", "transformers", "torchao", "datasets", "numpy", "scipy", "sympy")
+OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gptqmodel", "optimum")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Plan:
     metadata: dict[str, Any]
     """What is handed to the tasks, such as ``qb_context_tokens``."""
     levels: list[str]
+    stored_as: dict[str, dict[str, Any]]
+    """Each level in full: a mix by its rules, a ready-made checkpoint by its hash."""
     tasks: list[str]
     items: int
     """Items a template, for tasks of the bank."""
@@ -144,8 +151,7 @@ def sweep(
     Raises:
         QBenchError: an unknown level or task, no such model, or a run folder with another plan.
     """
-    for name in levels:
-        _resolved(name)
+    _check_names(levels)
     if not _resolved(levels[0]).is_full_precision:
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {levels[0]}.")
     if until is not None:
@@ -168,12 +174,15 @@ def sweep(
         documents = (
             {name: [dict(document) for document in task.eval_docs] for name, task in loaded.items()} if until else {}
         )
+        for name in levels:  # now, and not after hours of other levels
+            lm.check_level(name)
         plan = Plan(
             model=model or "nano",
             model_sha256=lm.weights_sha256(),
             model_args=dict(model_args or {}),
             metadata=dict(metadata or {}),
             levels=list(levels),
+            stored_as={_folder(name): _describe(_resolved(name)) for name in levels},
             tasks=list(loaded),
             items=items,
             limit=limit,
@@ -224,13 +233,25 @@ def _n_items(task: Any, limit: int | None) -> int:
     return len(task.eval_docs) if limit is None else min(limit, len(task.eval_docs))
 
 
-def _resolved(name: str) -> levels.Level | levels.Mix:
+def _resolved(name: str) -> Rung:
     return levels.resolve(name)
 
 
+def _check_names(names: Sequence[str]) -> None:
+    """Every name is a level, and no two would be written to the same folder."""
+    for name in names:
+        _resolved(name)
+    folders = [_folder(name) for name in names]
+    if twice := [name for name, folder in zip(names, folders, strict=True) if folders.count(folder) > 1]:
+        raise QBenchError(
+            f"The levels {' and '.join(twice)} would be written to one folder; name each once, or rename a file."
+        )
+
+
 def _folder(level: str) -> str:
-    """A level's folder: its name; for the path of a mix, the file's stem."""
-    return Path(level).stem if Path(level).suffix else level
+    """A level's folder: its name as it was typed; that of a mix or a checkpoint for their paths."""
+    is_path = level.startswith(levels.AS_IS) or Path(level).suffix
+    return _resolved(level).name if is_path else level
 
 
 def _write_plan(run_dir: Path, plan: Plan) -> None:
@@ -406,7 +427,8 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
         return
     costs.reset_peak()
     started = time.perf_counter()
-    proof = lm.set_level(name)
+    with quiet():
+        proof = lm.set_level(name)
     quantize_seconds = time.perf_counter() - started
     # A level that is gone on with was measured when it was first made.
     cost = (info or {}).get("cost") or _cost(bench, quantize_seconds)
@@ -422,7 +444,7 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
         records.write_json(
             level_dir / records.RUN_FILE,
             {
-                "level": {"name": folder, **_describe(lm.level)},
+                "level": {"name": folder, **plan.stored_as[_folder(name)]},
                 **_provenance(lm, plan),
                 **({"shares": [look["share"] for look in plan.looks]} if plan.looks else {}),
                 "draft_from": sources[0].dir.name if sources else None,
@@ -564,23 +586,31 @@ def _drafts(sources: Sequence[records.Run], cell: Cell) -> Iterator[tuple[str, s
 
 
 def _provenance(lm: QBenchLM, plan: Plan) -> dict[str, Any]:
+    installed = [library for library in OPTIONAL_LIBRARIES if find_spec(library)]
+    assert lm.proof is not None
     return {
         "model": {
             "name": plan.model,
             "sha256": plan.model_sha256,
-            "n_parameters": sum(parameter.numel() for parameter in lm.model.parameters()),
+            "n_parameters": lm.proof.n_parameters,
             "dtype": str(lm.model.dtype),
         },
         "bank": plan.bank,
         "seeds": {"items": plan.seed, "fewshot": plan.seed},
         "batch_size": lm.batch_size_per_gpu,
-        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{library: version(library) for library in (*LIBRARIES, *installed)},
+        },
         "git_commit": _git_commit(),
         "hardware": _hardware(),
     }
 
 
-def _describe(level: levels.Level | levels.Mix) -> dict[str, Any]:
+def _describe(level: Rung) -> dict[str, Any]:
+    if isinstance(level, levels.AsIs):
+        hashed = Checkpoint(level.path).sha256()
+        return {"kind": "as-is", "path": level.path, "sha256": hashed, "quantization": quantization(level.path)}
     if isinstance(level, levels.Mix):
         return {"kind": "mix", "default": level.default.name, "rules": [str(rule) for rule in level.rules]}
     return {

@@ -7,14 +7,14 @@ from typing import Protocol
 import torch
 
 from qbench.errors import LevelError
-from qbench.levels import ENGINES, Level, Mix
+from qbench.levels import ENGINES, Level, Mix, Rung
 from qbench.quant.intx import group_size_for
 from qbench.quant.modules import Loader, Unit, kept, units
 from qbench.quant.proof import ModuleProof, Proof, vector_bytes
 
 
 @torch.no_grad()
-def apply(model: torch.nn.Module, level: Level | Mix, load: Loader | None = None) -> Proof:
+def apply(model: torch.nn.Module, level: Rung, load: Loader | None = None) -> Proof:
     """Write the weights of a level into the model and say what was done.
 
     One weight at a time: beside the model itself only one of its weights is in memory twice.
@@ -31,7 +31,14 @@ def apply(model: torch.nn.Module, level: Level | Mix, load: Loader | None = None
     """
     found = units(model)
     names = [unit.name for unit in found]
-    levels = level.assign(names) if isinstance(level, Mix) else dict.fromkeys(names, level)
+    if isinstance(level, Mix):
+        levels = level.assign(names)
+    elif isinstance(level, Level) and not level.is_made_on_loading:
+        levels = dict.fromkeys(names, level)
+    else:
+        raise LevelError(
+            f"Level {level.name} is made while a model is loaded; give its folder to qbench.models.QBenchLM."
+        )
     proofs = [_apply_to(unit, levels[unit.name], load) for unit in found]
     proofs += [
         ModuleProof.as_loaded(name.removesuffix(".weight"), parameter.numel()) for name, parameter in kept(model, found)

@@ -25,7 +25,7 @@ SMALLEST, LARGEST = torch.finfo(torch.float32).smallest_normal, torch.finfo(torc
 
 def group_size_for(level: Level, n_inputs: int) -> int:
     """The level's group size, or the largest power-of-two part of it that divides a row; rows of odd length are one group."""
-    size = level.group_size
+    size = level.group_size or n_inputs
     while size > 8 and n_inputs % size:
         size //= 2
     return size if n_inputs % size == 0 else n_inputs

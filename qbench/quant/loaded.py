@@ -1,8 +1,28 @@
-"""Models that another library has quantized: bitsandbytes levels, and ready-made checkpoints as they stand."""
+"""Models that another library has quantized: bitsandbytes levels, and ready-made checkpoints as they stand.
+
+Every library keeps its codes in its own way. What they share is that a layer multiplies: the weight that a layer really has is read off
+what it makes of unit vectors. So one proof serves GPTQ, AWQ, FP8, compressed-tensors, torchao and bitsandbytes alike.
+"""
 
 import contextlib
+import copy
 import logging
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from qbench.errors import LevelError
+from qbench.levels import AsIs, Level, Rung
+from qbench.quant.modules import Loader, Unit, kept, units
+from qbench.quant.proof import ModuleProof, Proof, vector_bytes
+from qbench.quant.weights import Stored
+
+N_PROBED = 512
+"""Inputs of a layer, evenly spaced, whose weights are compared with the original; all of them where there are no more."""
+FLATTEN = "__tensor_flatten__"
 
 
 @contextlib.contextmanager
@@ -17,3 +37,157 @@ def without_import_complaints() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def widen(model: torch.nn.Module) -> None:
+    """Bring 16-bit parameters to float32: transformers unpacks FP8 to bf16 on a CPU, also in a model that it loads in float32."""
+    for parameter in model.parameters():
+        if parameter.dtype in {torch.bfloat16, torch.float16}:
+            parameter.data = parameter.data.float()
+
+
+@torch.no_grad()
+def prove(model: Any, level: Rung, stored: Mapping[str, Stored], load: Loader | None = None) -> Proof:
+    """Say what a library did to a model while it was loaded.
+
+    Args:
+        model: the loaded model.
+        level: the level it is at.
+        stored: the tensors of the checkpoint that the model was loaded from, or would be saved to, by name. Of a ready-made checkpoint
+            every byte counts as it is; of a level, what stays in full precision counts as it does at every other level.
+        load: gives a weight of the full-precision model by parameter name, or raises KeyError; without it no error is measured.
+
+    Returns:
+        The proof. A weight whose tensors in the checkpoint have other names (experts that are fused on loading) is none of its modules,
+        and counted with the rest of the file.
+
+    Raises:
+        LevelError: the engine found nothing to quantize, or a checkpoint holds the very weights of the full-precision model.
+    """
+    is_file = isinstance(level, AsIs)
+    resident_bytes = sum(tensor.n_bytes for tensor in stored_in(model).values())  # before the model is used
+    model(
+        input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device)
+    )  # compressed-tensors unpacks at the first pass
+    skeleton = _skeleton(model)
+    found = units(skeleton)
+    files = _by_module(stored, [unit.name for unit in found])
+    proofs = [_prove(model, unit, level, files[unit.name], load) for unit in found if unit.name in files]
+    proofs += [
+        ModuleProof.as_loaded(
+            name.removesuffix(".weight"), parameter.numel(), stored[name].n_bytes if is_file else None
+        )
+        for name, parameter in kept(skeleton, found)
+        if name in stored
+    ]
+    if not is_file and all(proof.bits is None for proof in proofs):
+        raise LevelError(f"Level {level.name} changed nothing: bitsandbytes found no linear layer in this model.")
+    errors = [proof.relative_error for proof in proofs if not math.isnan(proof.relative_error)]
+    if is_file and errors and not any(errors):
+        raise LevelError(f"{level.name} holds the very weights of the model that it is compared with.")
+    n_stored = sum(tensor.n_bytes for tensor in stored.values())
+    return Proof(
+        modules=tuple(proofs),
+        n_parameters=sum(parameter.numel() for parameter in skeleton.parameters()),
+        resident_bytes=resident_bytes,
+        other_bytes=n_stored - sum(proof.storage_bytes for proof in proofs) if is_file else vector_bytes(skeleton),
+    )
+
+
+def stored_in(model: torch.nn.Module) -> dict[str, Stored]:
+    """The tensors of a loaded model, tied ones once.
+
+    Ask before the model is used: bitsandbytes repacks its codes at the first pass on a CPU, and reading them then spoils the weights
+    (0.50.2; the logits of an nf4 model differ before and after ``state_dict()``).
+    """
+    once = {tensor.data_ptr() or name: (name, tensor) for name, tensor in reversed(model.state_dict().items())}
+    return {name: Stored(_n_bytes(tensor), _is_float(tensor)) for name, tensor in once.values()}
+
+
+def _n_bytes(tensor: torch.Tensor) -> int:
+    if hasattr(tensor, FLATTEN):  # torchao's, which hold several tensors
+        flatten: Callable[[], tuple[list[str], Any]] = getattr(tensor, FLATTEN)
+        inner, _ = flatten()
+        return sum(_n_bytes(getattr(tensor, name)) for name in inner)
+    return tensor.numel() * tensor.element_size()
+
+
+def _is_float(tensor: torch.Tensor) -> bool:
+    return not hasattr(tensor, FLATTEN) and tensor.is_floating_point() and tensor.element_size() > 1
+
+
+def _skeleton(model: torch.nn.Module) -> torch.nn.Module:
+    """The same architecture without weights and without quantization: what its weights would be called, and how many there are."""
+    config = copy.deepcopy(model.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):
+        made: Any = type(model)(config)
+    made.tie_weights()
+    skeleton: torch.nn.Module = made
+    return skeleton
+
+
+def _by_module(stored: Mapping[str, Stored], modules: list[str]) -> dict[str, list[Stored]]:
+    """What is stored of each module's weight: its tensors but for the bias."""
+    known = set(modules)
+    found: dict[str, list[Stored]] = defaultdict(list)
+    for name, tensor in stored.items():
+        module = name
+        while module and module not in known:
+            module = module.rpartition(".")[0]
+        if module and name != f"{module}.bias":
+            found[module].append(tensor)
+    return dict(found)
+
+
+def _prove(model: torch.nn.Module, unit: Unit, level: Rung, stored: list[Stored], load: Loader | None) -> ModuleProof:
+    n_weights, n_bytes = unit.weight.numel(), sum(tensor.n_bytes for tensor in stored)
+    is_quantized = not all(tensor.is_float for tensor in stored)
+    if not is_quantized and not isinstance(level, AsIs):
+        return ModuleProof.as_loaded(unit.name, n_weights)
+    return ModuleProof(
+        name=unit.name,
+        level=level.name if is_quantized else "fp16",
+        bits=int(8 * n_bytes / n_weights) if is_quantized else None,
+        group_size=level.group_size if is_quantized and isinstance(level, Level) else None,
+        relative_error=_relative_error(model, unit, is_quantized, load),
+        n_weights=n_weights,
+        storage_bytes=n_bytes,
+    )
+
+
+def _relative_error(model: torch.nn.Module, unit: Unit, is_quantized: bool, load: Loader | None) -> float:
+    """Of the weight that the layer has against the original, over some of its inputs; NaN where either cannot be told."""
+    try:
+        original = load(unit.parameter_name) if load else None
+    except KeyError:
+        original = None
+    module = model.get_submodule(unit.name)
+    if (
+        original is None
+        or original.shape != unit.weight.shape
+        or (is_quantized and isinstance(module, torch.nn.Embedding))
+    ):
+        return math.nan
+    (rows,) = unit.matrices(original)
+    n_inputs = rows.shape[1]
+    inputs = torch.linspace(0, n_inputs - 1, min(N_PROBED, n_inputs)).long()
+    if is_quantized:
+        actual = _columns(module, inputs, n_inputs)
+    else:
+        actual = unit.matrices(module.get_parameter("weight"))[0][:, inputs.to(original.device)]
+    expected = rows[:, inputs].to(actual.device, torch.float32)
+    change, total = torch.linalg.vector_norm(actual.float() - expected), torch.linalg.vector_norm(expected)
+    return float(change / total) if total else 0.0
+
+
+def _columns(module: torch.nn.Module, inputs: torch.Tensor, n_inputs: int) -> torch.Tensor:
+    """Columns of the (out, in) weight that a layer multiplies with: its answers to unit vectors, less its bias."""
+    device = next(tensor.device for tensor in (*module.parameters(), *module.buffers()))
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    vectors = torch.zeros(len(inputs), n_inputs, device=device, dtype=dtype)
+    vectors[torch.arange(len(inputs)), inputs] = 1
+    answers: torch.Tensor = module(vectors)
+    bias = getattr(module, "bias", None)
+    return (answers if bias is None else answers - bias).T

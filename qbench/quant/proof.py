@@ -29,9 +29,10 @@ class ModuleProof:
     storage_bytes: float
 
     @classmethod
-    def as_loaded(cls, name: str, n_weights: int) -> Self:
+    def as_loaded(cls, name: str, n_weights: int, storage_bytes: float | None = None) -> Self:
         """A weight that the level leaves in full precision."""
-        return cls(name, "fp16", None, None, 0.0, n_weights, FULL_PRECISION_BYTES * n_weights)
+        n_bytes = FULL_PRECISION_BYTES * n_weights if storage_bytes is None else storage_bytes
+        return cls(name, "fp16", None, None, 0.0, n_weights, n_bytes)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "relative_error": None if math.isnan(self.relative_error) else self.relative_error}
@@ -45,7 +46,7 @@ class Proof:
     n_parameters: int
     resident_bytes: int
     other_bytes: float
-    """Storage of norms and biases, which no level applies to."""
+    """Storage of norms and biases, which no level applies to, and of what a ready-made checkpoint holds beside its modules."""
 
     @property
     def n_quantized(self) -> int:

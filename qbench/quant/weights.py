@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -9,6 +10,17 @@ from safetensors import safe_open
 from transformers.utils.hub import cached_file
 
 from qbench.errors import ModelError
+
+FLOATS = {"F64", "F32", "BF16", "F16"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One tensor of a checkpoint, as its file describes it."""
+
+    n_bytes: int
+    is_float: bool
+    """Of 16 bits or more: a weight, a bias or a scale, and not codes."""
 
 
 class Checkpoint:
@@ -29,6 +41,18 @@ class Checkpoint:
         with safe_open(self._where[name], framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)
             return tensor
+
+    def stored(self) -> dict[str, Stored]:
+        """Size and kind of every tensor, from the heads of the files."""
+        found = {}
+        for path in self.files:
+            with path.open("rb") as file:  # eight bytes say how long the head is; it is JSON
+                head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            for name, tensor in head.items():
+                if name != "__metadata__":
+                    start, end = tensor["data_offsets"]
+                    found[name] = Stored(end - start, tensor["dtype"] in FLOATS)
+        return found
 
     def sha256(self) -> str:
         """SHA-256 over the weight files, in name order."""
