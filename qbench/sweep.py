@@ -470,11 +470,11 @@ def _cost(bench: _Bench, quantize_seconds: float) -> dict[str, Any]:
     }
 
 
-def _arithmetic(level: levels.Level | levels.Mix) -> str:
+def _arithmetic(level: Rung) -> str:
     """What the model computes with: where codes are turned back into full-precision weights, a level is as fast as the baseline."""
     if level.is_full_precision:
         return "full precision"
-    return "dequantized" if isinstance(level, levels.Mix) or level.engine in levels.ENGINES else "native"
+    return "native" if level.is_made_on_loading else "dequantized"
 
 
 PORTION_BATCHES = 4  # full batches' worth of items in a portion, so that small tasks share batches
