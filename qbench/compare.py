@@ -10,7 +10,7 @@ from qbench.pairing import Selection
 from qbench.records import Run
 from qbench.report import DEFAULT_FORMATS, Report, check_formats, write_report
 from qbench.report.compute import build_table
-from qbench.report.table import LevelFacts, Provenance, Settings, read_target
+from qbench.report.table import Cost, LevelFacts, Provenance, Settings, read_target
 
 
 def compare(
@@ -88,7 +88,8 @@ def _tasks(names: Sequence[str], runs: Sequence[Output | Run], wanted: Sequence[
 def _facts(name: str, run: Output | Run) -> LevelFacts:
     proof = run.info.get("proof", {})
     bits, size = (float(proof.get(field, math.nan)) for field in ("bits_per_weight", "storage_bytes"))
-    return LevelFacts(name, bits, size, seconds=math.nan, n_items=0, n_failed=0)
+    cost = Cost.of(run.info.get("cost") or {})
+    return LevelFacts(name, bits, size, cost, seconds=math.nan, n_tokens=math.nan, n_items=0, n_failed=0)
 
 
 def _provenance(name: str, run: Output | Run) -> Provenance:

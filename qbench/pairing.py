@@ -44,7 +44,9 @@ class Answers(Protocol):
 
 
 NOT_ASKED: Sample = {"filtered_resps": "not asked: decided by an earlier look"}  # what is read of it besides is missing
-MEASURES = ("margin", "brier", "confidence", "matching_digits", "truncated", "n_tokens")
+OF_GENERATED = ("truncated", "degeneration", "n_tokens", "matching_digits")  # what only a response that was written has
+COUNTED = frozenset({"answered", "truncated", "degeneration"})  # measures of which an item has all, none or a part
+MEASURES = (*OF_GENERATED, "margin", "confidence", "brier")
 
 
 @dataclass(frozen=True)
@@ -210,14 +212,7 @@ def pair(
         level_answered=_numbers(others, "answered", task),
         baseline_responses=tuple(_response(sample) for sample in before.values()),
         level_responses=tuple(_response(sample) for sample in others),
-        measures={
-            **{
-                name: (_numbers(before.values(), name, task), _numbers(others, name, task))
-                for name in MEASURES
-                if name in first
-            },
-            **_divergence(list(before.values()), others),
-        },
+        measures=_measures(list(before.values()), others, task),
         documents=documents,
     )
 
@@ -291,6 +286,13 @@ def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.floa
             f"The metric {name!r} of {task} is not a number for each item, so it cannot be paired. Choose another task or metric."
         )
     return np.array(values, dtype=float)  # None becomes NaN
+
+
+def _measures(before: Sequence[Sample], after: Sequence[Sample], task: str) -> dict[str, tuple[Array, Array]]:
+    """The MEASURES that the task has; a forced choice writes nothing, so it has none of a response's, but a divergence."""
+    divergence = _divergence(before, after)
+    names = [name for name in MEASURES if name in before[0] and not (divergence and name in OF_GENERATED)]
+    return {**{name: (_numbers(before, name, task), _numbers(after, name, task)) for name in names}, **divergence}
 
 
 def _divergence(before: Sequence[Sample], after: Sequence[Sample]) -> dict[str, tuple[Array, Array]]:

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from qbench.errors import AnswerSpecError, did_you_mean
+from qbench.scoring.degeneration import damage
+from qbench.scoring.degeneration import degeneration as measure
 from qbench.scoring.extract import Committed
 from qbench.scoring.verdict import Unreadable, Verdict
 
@@ -97,14 +99,19 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
     """Judge one generated response; lm-eval calls this for every document.
 
     ``matching_digits`` is graded damage on a scale of 0 to 15: the correct leading digits of a number, 15 times the score of any other
-    answer.
+    answer. ``degeneration`` says how far the text of the response has fallen apart, whatever it answers: 0 for a whole text, 1 for a ruin.
     """
     response = results[0]
     if response.startswith(FAILED):
-        return dict.fromkeys(("score", "answered", "matching_digits"), math.nan)
+        return dict.fromkeys(("score", "answered", "matching_digits", "degeneration"), math.nan)
     verdict = _judge(response, *_read_json(doc["answer"]))
     digits = verdict.details.get("matching_digits", 15 * verdict.score)
-    return {"score": verdict.score, "answered": float(verdict.answered), "matching_digits": digits}
+    return {
+        "score": verdict.score,
+        "answered": float(verdict.answered),
+        "matching_digits": digits,
+        "degeneration": damage(measure(response)),
+    }
 
 
 def choice_results(doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -120,12 +121,38 @@ def test_measures_have_rows_in_their_own_units(tmp_path: Path) -> None:
         write_run(tmp_path / level, {"task": samples})
     write_plan(tmp_path, ["fp16", "q2"], ["task"])
     measures = {row.name: row for row in report(tmp_path, n_resamples=N_RESAMPLES).table.measures}
-    assert set(measures) == {"margin", "confidence", "truncated", "n_tokens", "divergence", "calibration error"}
-    assert measures["margin"].cells[0].difference.value == pytest.approx(-0.04)
-    assert measures["n_tokens"].baseline.value == 5
+    # A forced choice writes nothing that could be cut off or counted.
+    assert list(measures) == ["answered", "margin", "confidence", "divergence", "calibration error"]
+    change = measures["margin"].cells[0].difference
+    assert change.value == pytest.approx(-0.04)
+    assert -0.1 < change.interval.low < change.interval.high < 0.1  # a change of nats is no flip of an item
     assert measures["divergence"].cells[0].score.value == pytest.approx(0, abs=1e-12)  # both choices shifted alike
     error = measures["calibration error"]
     assert error.baseline.interval.low <= error.baseline.value <= error.baseline.interval.high
+
+
+def test_what_was_measured_stands_apart_from_what_was_computed(tmp_path: Path) -> None:
+    items = [bank_item("logic", "deduction", f"t{i % 3}", i) for i in range(9)]
+    for level in ("fp16", "q2"):
+        write_run(tmp_path / level, {"t": [sample(item, i, 1.0) for i, item in enumerate(items)]}, bits=8)
+    info = records.read_run(tmp_path / "q2").info
+    cost = {"resident_bytes": 1.5e9, "generation_tokens_per_second": 1234.4, "peak_bytes": None, "quantize_seconds": 2}
+    records.write_json(tmp_path / "q2" / records.RUN_FILE, {**info, "cost": cost})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    result = report(tmp_path, n_resamples=N_RESAMPLES)
+    table = re.search(r"## Cost and quality\n\n.*?\n\n(.*?)\n\n", text(result, "md"), re.DOTALL)
+    assert table
+    head, _, fp16, q2 = (line.strip("| ").split(" | ") for line in table[1].splitlines())
+    found = dict(zip(head, zip(fp16, q2, strict=True), strict=True))
+    assert found["storage (computed)"] == ("4.0 MB", "4.0 MB")
+    assert found["weights in memory (measured)"] == ("–", "1.50 GB")
+    assert found["peak memory (measured)"] == ("–", "–")
+    assert found["generation, tokens/s"] == ("–", "1,234")
+    assert found["quantize, s"] == ("–", "2.00")
+    assert "load, s" not in found  # known of no level
+    lines = list(csv.DictReader(io.StringIO(text(result, "csv"))))
+    assert {line["resident_bytes"] for line in lines if line["level"] == "q2"} == {"1500000000.0"}
+    assert {line["resident_bytes"] for line in lines if line["level"] == "fp16"} == {"nan"}
 
 
 def test_the_items_that_flipped_most_are_shown_with_both_responses(result: Report) -> None:
@@ -328,7 +355,7 @@ def test_failed_twice_is_no_reason_to_blame_the_templates(tmp_path: Path) -> Non
 
 def test_every_format_is_written_into_the_run(sweep_dir: Path, result: Report) -> None:
     names = [f"report.{ending}" for ending in ("md", "tex")] + ["tables.tex", "methods.tex", "references.bib"]
-    names += [f"report.{ending}" for ending in ("csv", "parquet", "json", "html")]
+    names += [f"report.{ending}" for ending in ("csv", "parquet", "json")] + ["report.schema.json", "report.html"]
     assert list(result.paths) == [sweep_dir / "report" / name for name in names]
     assert all(path.is_file() for path in result.paths)
 
@@ -393,11 +420,11 @@ def test_markdown_shows_hostile_text_as_text(tmp_path: Path) -> None:
 
 def test_latex_is_balanced_and_escaped(result: Report) -> None:
     page = file(result, "tables.tex")
-    assert page.count(r"\begin{") == page.count(r"\end{") == 4
+    assert page.count(r"\begin{") == page.count(r"\end{") == 6
     assert page.count("{") == page.count("}")
     assert r"\toprule" in page
     assert page.isascii()
-    bodies = re.findall(r"\\toprule\n(.*?)\\bottomrule", page, re.DOTALL)
+    bodies = re.findall(r"\\toprule\n(.*?)\\bottomrule", page, re.DOTALL)[:2]
     rows = [line for body in bodies for line in body.splitlines() if line.endswith((r"\\", r"\\[2pt]"))]
     assert {line.count(" & ") for line in rows} == {6}
 
@@ -436,8 +463,10 @@ def test_latex_compiles(sweep_dir: Path, result: Report, tmp_path: Path) -> None
 
 def test_the_csv_is_tidy_and_its_numbers_are_numbers(result: Report) -> None:
     lines = list(csv.DictReader(io.StringIO(text(result, "csv"))))
-    n_rows, n_levels = 4 + 5, 4
-    assert len(lines) == n_rows * (2 + 4 * n_levels)
+    n_rows, n_levels = 4 + 5 + 5, 4  # rows, breakdown and difficulty; answered is the one measure
+    assert len(lines) == n_rows * (2 + 4 * n_levels) + (1 + 2 * n_levels) + 30 * n_levels
+    assert {line["target"] for line in lines if line["kind"] != "template"} == {"templates"}
+    assert {line["target"] for line in lines if line["kind"] == "template"} == {"items"}
     line = next(
         line for line in lines if (line["group"], line["level"], line["measure"]) == ("logic", "q4", "difference")
     )
@@ -456,7 +485,13 @@ def test_text_in_a_csv_is_no_formula(start: str) -> None:
 
 def test_the_json_has_a_schema_version_and_no_nan(result: Report) -> None:
     content = json.loads(text(result, "json"), parse_constant=pytest.fail)
-    assert content["schema_version"] == 1
+    described = json.loads(file(result, "report.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(described)
+    jsonschema.Draft202012Validator(described).validate(content)
+    assert described["$defs"]["Cost"]["properties"]["resident_bytes"]["description"] == "Memory that the weights took."
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(described).validate({**content, "rows": [{"name": "q4"}]})
+    assert content["schema_version"] == 2
     ours = cell(result.table, "logic", "q4")
     found = next(entry for entry in content["rows"][1]["cells"] if entry["level"] == "q4")
     assert found["difference"]["interval"] == {

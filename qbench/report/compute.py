@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.errors import QBenchError, RunError, did_you_mean
-from qbench.pairing import Answers, Pair, Selection, pair_levels
+from qbench.pairing import COUNTED, MEASURES, Answers, Pair, Selection, pair_levels
 from qbench.records import RUN_FILE, Run, Sweep, read_run
 from qbench.report.expected import Comparison, Scope, place, scopes, statements
 from qbench.report.table import (
     Cell,
+    Cost,
     ItemRow,
     Kind,
     LevelFacts,
@@ -263,7 +264,8 @@ class _Statistics:
     levels: Sequence[str]
     settings: Settings
 
-    def row(self, scores: Scores, items: Mask, kind: Kind, name: str) -> Row:
+    def row(self, scores: Scores, items: Mask, kind: Kind, name: str, *, largest: float = 1.0) -> Row:
+        """Estimate everything of a group of items; for ``largest`` see `level_estimates`."""
         design, options = self._options(scores, items, f"{kind}:{name}")
         baseline, levels = scores.baseline[items], scores.levels[items]
         differences, losses, (means, answered) = level_estimates(
@@ -274,6 +276,7 @@ class _Statistics:
                 np.column_stack([scores.baseline_answered[items], scores.answered[items]]),
             ],
             design,
+            largest=largest,
             **options,
         )
         cells = tuple(
@@ -516,10 +519,14 @@ def _by_difficulty(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
 def _measures(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
     """A row for each measure, over all items that have it, and one for the calibration error."""
     rows = []
-    for name, (baseline, levels) in scores.measures.items():
+    known = {"answered": (scores.baseline_answered, scores.answered), **scores.measures}
+    for name in ("answered", *MEASURES, "divergence"):
+        if name not in known:
+            continue
+        baseline, levels = known[name]
         measured = replace(scores, baseline=baseline, levels=levels)
         if (items := ~np.isnan(baseline)).any():
-            rows.append(compute.row(measured, items, Kind.MEASURE, name))
+            rows.append(compute.row(measured, items, Kind.MEASURE, name, largest=name in COUNTED))
     if "confidence" in scores.measures and (items := ~np.isnan(scores.measures["confidence"][0])).any():
         rows.append(compute.calibration(scores, items))
     return tuple(rows)
@@ -615,6 +622,8 @@ def _facts(name: str, run: Run) -> LevelFacts:
         name=name,
         bits_per_weight=float(proof.get("bits_per_weight", math.nan)),
         storage_bytes=float(proof.get("storage_bytes", math.nan)),
+        cost=Cost.of(run.info.get("cost") or {}),
+        n_tokens=float(sum(cell.get("n_tokens", math.nan) for cell in cells)),
         seconds=float(sum(cell.get("seconds", math.nan) for cell in cells)),
         n_items=sum(cell["n_items"] for cell in cells),
         n_failed=sum(cell.get("n_failed", 0) for cell in cells),

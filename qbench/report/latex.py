@@ -1,8 +1,10 @@
 """The main table as LaTeX, for a paper. Needs ``\\usepackage{booktabs,siunitx}`` and nothing else."""
 
+import textwrap
 from collections.abc import Sequence
 
-from qbench.report.table import Row, Table
+from qbench.report.measures import ABOUT_COSTS, MEASURES, costs, level_of
+from qbench.report.table import Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     MARKS,
@@ -18,6 +20,7 @@ from qbench.report.wording import (
 )
 from qbench.stats import Verdict
 
+BEHAVIOR = ("answered", "truncated", "degeneration")  # measures that have a place beside the costs
 ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -49,11 +52,12 @@ ESCAPES = str.maketrans(
 
 
 def tables(table: Table) -> str:
-    """Return one floating table; a second one with the breakdown, if there is one."""
+    """Return floating tables: the differences, the same broken down if that was asked for, and what each level costs and does."""
     floats = [_float(table, table.rows, _caption(table), "tab:qbench")]
     if table.breakdown:
         by = escape(str(table.settings.by))
         floats.append(_float(table, table.breakdown, f"As Table~\\ref{{tab:qbench}}, by {by}.", "tab:qbench-breakdown"))
+    floats.append(_levels(table))
     return "% Needs \\usepackage{booktabs,siunitx}.\n" + "\n".join(floats)
 
 
@@ -84,7 +88,7 @@ def _caption(table: Table) -> str:
 
 
 def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
-    levels = [f"{level} (noise floor)" if level == table.noise_floor else level for level in table.compared]
+    levels = ["noise floor" if level == table.noise_floor else level for level in table.compared]
     columns = [_column([share(row.baseline)[0] for row in rows], [])]
     for i in range(len(levels)):
         cells = [row.cells[i] for row in rows]
@@ -96,7 +100,7 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
         )
     heads = ["", "{$n$}", *(f"{{{escape(head)}}}" for head in (f"{table.baseline} score", *levels))]
     lines = [
-        r"\begin{table*}",
+        r"\begin{table*}[!tbp]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         f"\\caption{{{text}}}\\label{{{name}}}\\medskip",
         f"\\begin{{tabular}}{{@{{}}lr{' '.join(columns)}@{{}}}}",
@@ -108,6 +112,37 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
         if position and row.kind is not rows[position - 1].kind:
             lines.append(r"\midrule")
         lines += _row(table, row)
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
+
+
+def _levels(table: Table) -> str:
+    """Cost, score and behavior of each level; two lines each, as in the table of differences."""
+    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    titles, texts = costs(table, everything=False)
+    estimates = {
+        f"score %, {label(total)}": [share(row) for row in (total.baseline, *(cell.score for cell in total.cells))]
+    }
+    for row in table.measures:
+        if row.name in BEHAVIOR:
+            found = [row.baseline, *(cell.score for cell in row.cells)]
+            estimates[MEASURES[row.name].title] = [level_of(row, estimate) for estimate in found]
+    heads = [
+        r"\shortstack[r]{" + r"\\".join(map(escape, textwrap.wrap(title, 11, break_long_words=False))) + "}"
+        for title in (*titles, *estimates)
+    ]
+    lines = [
+        r"\begin{table*}[!tbp]",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        f"\\caption{{Cost, score and behavior of each level. {escape(ABOUT_COSTS)}}}\\label{{tab:qbench-levels}}\\medskip",
+        f"\\begin{{tabular}}{{@{{}}l{'r' * len(heads)}@{{}}}}",
+        r"\toprule",
+        " & ".join(["", *heads]) + r" \\",
+        r"\midrule",
+    ]
+    for i, (level, text) in enumerate(zip(table.levels, texts, strict=True)):
+        values = [level.name, *text, *(column[i][0] for column in estimates.values())]
+        below = ["", *("" for _ in text), *(_small(column[i][1]) for column in estimates.values())]
+        lines += [" & ".join(map(escape, values)) + r" \\", " & ".join(below) + r" \\[2pt]"]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}", ""])
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from qbench.report.expected import Comparison
+from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
 from qbench.report.table import Cell, ItemRow, Kind, Rank, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
@@ -18,13 +19,10 @@ from qbench.report.wording import (
     method,
     most_flipped,
     not_estimable,
-    number,
     share,
-    size,
     stop,
     stopping,
 )
-from qbench.stats import Estimate
 
 LONGEST_TEXT = 240  # characters of a value from a document or a name from a file
 
@@ -96,22 +94,16 @@ def _legend(table: Table) -> str:
 
 
 def _levels(table: Table) -> str:
+    """What each level costs, beside its score."""
     total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
-    answered = [total.baseline_answered, *(cell.answered for cell in total.cells)]
+    scores = [total.baseline, *(cell.score for cell in total.cells)]
+    titles, texts = costs(table)
     rows = [
-        [
-            level.name,
-            number(level.bits_per_weight, 2),
-            size(level),
-            number(level.seconds),
-            _joined(*share(answers)),
-            str(level.n_items),
-            str(level.n_failed),
-        ]
-        for level, answers in zip(table.levels, answered, strict=True)
+        [level.name, _joined(*share(score)), *text, f"{level.n_items} / {level.n_failed}"]
+        for level, score, text in zip(table.levels, scores, texts, strict=True)
     ]
-    head = ["level", "bits per weight", "size", "seconds", f"answered %, {_safe(label(total))}", "items", "failed"]
-    return f"## Levels\n\n{_table(head, rows)}"
+    head = ["level", f"score %, {_safe(label(total))}", *titles, "items / failed"]
+    return f"## Cost and quality\n\n{ABOUT_COSTS}\n\n{_table(head, rows)}"
 
 
 def _flips(table: Table) -> str:
@@ -162,46 +154,27 @@ def _ranked(rank: Rank) -> str:
     return f"{_safe(rank.category.replace('_', ' '))} ({rank.best}–{rank.worst})"
 
 
-MEASURES = {
-    "margin": "log-likelihood of the target minus that of the best other choice, nats",
-    "brier": "Brier score of the choices, 0 to 2",
-    "confidence": "probability of the choice made",
-    "matching_digits": "leading digits that are right, of 15",
-    "truncated": "share of responses cut off at the token limit",
-    "n_tokens": "tokens of a response",
-    "divergence": "KL to the baseline over the choices of an item, nats",
-    "calibration error": "root mean squared, debiased",
-}
-
-
 def _measures(table: Table) -> str:
-    """Measures in their own units: the mean at the baseline, and at each level the mean and the interval of its change."""
+    """Measures in their own units: the mean at the baseline, and at each level the mean and its change."""
     rows = [
         [
-            f"{_safe(row.name.replace('_', ' '))}: {MEASURES[row.name]}",
+            f"{MEASURES[row.name].title}: {MEASURES[row.name].about}",
             counts(row),
-            _plain(row.baseline),
-            *(
-                f"{_plain(cell.score)} {_change(cell.difference) if cell.difference.n_flips or cell.difference.value else '='}".strip()
-                for cell in row.cells
-            ),
+            _joined(*level_of(row, row.baseline)),
+            *(_changed(level_of(row, cell.score)[0], change_of(row, cell)) for cell in row.cells),
         ]
         for row in table.measures
     ]
     text = (
-        "Means over the items that have the measure; in brackets the interval of the change against the baseline, = where it is the "
-        "same for every item."
+        f"Means over the items that have the measure; behind those of a level the change against {_safe(table.baseline)} with its "
+        "interval, = where it is the same for every item."
     )
-    return f"## Behavior\n\n{text}\n\n{_table(['', 'items / templates', table.baseline, *table.compared], rows)}"
+    head = ["", "items / templates", _safe(table.baseline), *map(_safe, table.compared)]
+    return f"## Behavior\n\n{text}\n\n{_table(head, rows)}"
 
 
-def _plain(estimate: Estimate) -> str:
-    return f"{estimate.value:.3g}" if estimate.is_estimable else MISSING
-
-
-def _change(estimate: Estimate) -> str:
-    low, high = estimate.interval
-    return f"[{low:+.2g}, {high:+.2g}]".replace("-", "−") if estimate.is_estimable else ""
+def _changed(value: str, difference: str) -> str:
+    return f"{value} ({difference})" if difference else value
 
 
 def _flipped(table: Table, items: Sequence[ItemRow]) -> str:

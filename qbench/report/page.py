@@ -25,7 +25,7 @@ from qbench.records import write_atomically
 from qbench.report import charts
 from qbench.report.browser import Packed, pack
 from qbench.report.findings import findings
-from qbench.report.markdown import MEASURES
+from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
@@ -38,13 +38,11 @@ from qbench.report.wording import (
     legend,
     method,
     not_estimable,
-    number,
     share,
-    size,
     stop,
     stopping,
 )
-from qbench.stats import Estimate, Verdict
+from qbench.stats import Verdict
 
 TONES = {Verdict.DEGRADED: "loss", Verdict.IMPROVED: "gain", Verdict.UNDECIDED: "open"}
 
@@ -245,7 +243,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
     yield Part(
         "cost",
         "Cost and quality",
-        "Score against storage. The line joins the levels that no cheaper one reaches.",
+        f"Score against bits per weight. The line joins the levels that no cheaper one reaches. {ABOUT_COSTS}",
         figure("pareto"),
         [_levels(table)],
     )
@@ -275,8 +273,8 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         yield Part(
             "behavior",
             "Calibration and behavior",
-            "Means over the items that have the measure; below each the interval of its change against "
-            f"{table.baseline}, and at {table.baseline} the interval of the mean itself.",
+            f"Means over the items that have the measure. Below that of a level is its change against {table.baseline} with the interval, "
+            f"= where it is the same for every item; at {table.baseline} the interval of the mean itself.",
             grids=[_measures(table)],
         )
     yield Part(
@@ -359,22 +357,13 @@ def _cliffs(table: Table) -> Grid:
 
 def _levels(table: Table) -> Grid:
     total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
-    answered = [total.baseline_answered, *(cell.answered for cell in total.cells)]
     scores = [total.baseline, *(cell.score for cell in total.cells)]
+    titles, texts = costs(table)
     rows = [
-        [
-            Entry(level.name),
-            Entry(number(level.bits_per_weight, 2)),
-            Entry(size(level)),
-            Entry(*share(score)),
-            Entry(*share(answers)),
-            Entry(number(level.seconds)),
-            Entry(f"{level.n_items} / {level.n_failed}"),
-        ]
-        for level, score, answers in zip(table.levels, scores, answered, strict=True)
+        [Entry(level.name), Entry(*share(score)), *map(Entry, text), Entry(f"{level.n_items} / {level.n_failed}")]
+        for level, score, text in zip(table.levels, scores, texts, strict=True)
     ]
-    head = ["level", "bits per weight", "size", f"score %, {label(total)}", "answered %", "seconds", "items / failed"]
-    return Grid(head, rows, "What each level costs")
+    return Grid(["level", f"score %, {label(total)}", *titles, "items / failed"], rows, "What each level costs")
 
 
 def _hallucination(table: Table) -> Grid:
@@ -400,25 +389,14 @@ def _hallucination(table: Table) -> Grid:
 def _measures(table: Table) -> Grid:
     rows = [
         [
-            Entry(row.name.replace("_", " "), MEASURES.get(row.name, "")),
-            Entry(_plain(row.baseline), _ends(row.baseline, signed=False)),
-            *(Entry(_plain(cell.score), _ends(cell.difference, signed=True)) for cell in row.cells),
+            Entry(MEASURES[row.name].title, MEASURES[row.name].about),
+            Entry(*level_of(row, row.baseline)),
+            *(Entry(level_of(row, cell.score)[0], change_of(row, cell)) for cell in row.cells),
             Entry(counts(row)),
         ]
         for row in table.measures
     ]
     return Grid(["", table.baseline, *table.compared, "items / templates"], rows, "Calibration and other measures")
-
-
-def _plain(estimate: Estimate) -> str:
-    return f"{estimate.value:.3g}".replace("-", "−") if estimate.is_estimable else MISSING
-
-
-def _ends(estimate: Estimate, *, signed: bool) -> str:
-    if not estimate.is_estimable:
-        return ""
-    low, high = (f"{end:+.2g}" if signed else f"{end:.3g}" for end in estimate.interval)
-    return f"[{low}, {high}]".replace("-", "−")
 
 
 def _flips(table: Table) -> Grid:

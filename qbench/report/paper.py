@@ -35,7 +35,7 @@ def _document(table: Table) -> str:
         r"\section*{Methods}",
         r"\input{methods}",
         r"\input{tables}",
-        r"\sloppy",
+        r"\raggedright",
         r"\bibliographystyle{plain}",
         r"\bibliography{references}",
         r"\end{document}",

@@ -6,7 +6,7 @@ One `Row` for each category, for all categories together, for each task that is 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -109,14 +109,38 @@ class ItemRow:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a level cost where that was measured, and NaN where it was not. Never what its storage would allow."""
+
+    load_seconds: float = math.nan
+    quantize_seconds: float = math.nan
+    resident_bytes: float = math.nan
+    """Memory that the weights took."""
+    peak_bytes: float = math.nan
+    prompt_tokens_per_second: float = math.nan
+    generation_tokens_per_second: float = math.nan
+    energy_joules: float = math.nan
+
+    @staticmethod
+    def of(recorded: Mapping[str, Any]) -> "Cost":
+        """Read what run.json has under ``cost``; null is not known."""
+        known = {entry.name: recorded.get(entry.name) for entry in fields(Cost)}
+        return Cost(**{name: float(value) for name, value in known.items() if value is not None})
+
+
+@dataclass(frozen=True)
 class LevelFacts:
     """What a level is and what it cost."""
 
     name: str
     bits_per_weight: float
     storage_bytes: float
+    """Of the weights on a disk, computed from their formats: no memory that was measured."""
+    cost: Cost
     seconds: float
     """Of evaluation, as this machine took them."""
+    n_tokens: float
+    """That were generated in this time, those included which a draft of another level saved."""
     n_items: int
     n_failed: int
 

@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import fields
 
-from qbench.report.table import Cell, Row, Table
-from qbench.stats import Estimate
+from qbench.report.table import Cell, Cost, Kind, Row, Table
+from qbench.stats import Estimate, Target
 
+COSTS = tuple(entry.name for entry in fields(Cost))
 COLUMNS = (
     "kind",
     "group",
@@ -36,6 +38,8 @@ COLUMNS = (
     "bits_per_weight",
     "storage_bytes",
     "seconds",
+    "n_tokens",
+    *COSTS,
     "baseline",
     "model",
     "bank_sha256",
@@ -67,12 +71,26 @@ def rows(table: Table) -> Iterator[dict[str, object]]:
             "bits_per_weight": level.bits_per_weight,
             "storage_bytes": level.storage_bytes,
             "seconds": level.seconds,
+            "n_tokens": level.n_tokens,
+            **{name: getattr(level.cost, name) for name in COSTS},
         }
         for level in table.levels
     }
-    for row in (*table.rows, *table.breakdown, *table.hallucination):
+    for row in (*table.rows, *table.breakdown, *table.difficulty, *table.hallucination, *table.measures):
         for record in _records(row, table.baseline):
             yield {**record, **costs[str(record["level"])], **common, "kind": str(row.kind), "group": row.name}
+    for template in table.templates:
+        for level, difference in zip(table.compared, template.differences, strict=True):
+            record = {"level": level, "measure": "difference", **_estimate(difference), "target": str(Target.ITEMS)}
+            group = f"{template.category}/{template.stratum}/{template.template}"
+            yield {
+                **common,
+                **record,
+                **costs[level],
+                "kind": "template",
+                "group": group,
+                "n_flips": difference.n_flips,
+            }
 
 
 def neutral(value: object) -> object:
@@ -82,10 +100,13 @@ def neutral(value: object) -> object:
 
 def _records(row: Row, baseline: str) -> Iterator[dict[str, object]]:
     yield {"level": baseline, "measure": "score", **_estimate(row.baseline)}
-    yield {"level": baseline, "measure": "answered", **_estimate(row.baseline_answered)}
     for cell in row.cells:
         yield {"level": cell.level, "measure": "difference", **_estimate(cell.difference), **_finding(cell)}
         yield {"level": cell.level, "measure": "score", **_estimate(cell.score), "n_failed": cell.n_failed}
+    if row.kind is Kind.MEASURE:  # which has no answers and no loss of its own
+        return
+    yield {"level": baseline, "measure": "answered", **_estimate(row.baseline_answered)}
+    for cell in row.cells:
         yield {"level": cell.level, "measure": "answered", **_estimate(cell.answered), "n_failed": cell.n_failed}
         yield {
             "level": cell.level,

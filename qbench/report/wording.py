@@ -2,7 +2,7 @@
 
 import math
 
-from qbench.report.table import Cell, ItemRow, Kind, LevelFacts, Row, Table
+from qbench.report.table import Cell, ItemRow, Kind, Row, Table
 from qbench.stats import Estimate, Target, Verdict
 from qbench.stats.sequential import GAMMA
 from qbench.stats.verdict import POWER
@@ -89,14 +89,6 @@ def label(row: Row) -> str:
 def counts(row: Row) -> str:
     """Items and templates behind a row: ``300 / 15``."""
     return f"{row.baseline.n_items} / {row.baseline.n_templates}"
-
-
-def size(level: LevelFacts) -> str:
-    """Storage of the weights: ``12.3 MB``."""
-    if math.isnan(level.storage_bytes):
-        return MISSING
-    megabytes = level.storage_bytes / 1e6
-    return f"{megabytes:.1f} MB" if megabytes < 1000 else f"{megabytes / 1000:.2f} GB"
 
 
 def most_flipped(table: Table) -> list[ItemRow]:

@@ -121,10 +121,10 @@ def patterns(columns: Array, design: Design) -> Iterator[tuple[Indices, NDArray[
             yield np.flatnonzero(of_column.reshape(-1) == position), items, design.only(items)
 
 
-def summarise(difference: Array, design: Design) -> Iterator[tuple[Indices, Summary]]:
-    """Yield the groups of `patterns` with their summary."""
+def summarise(difference: Array, design: Design, largest: float = 1.0) -> Iterator[tuple[Indices, Summary]]:
+    """Yield the groups of `patterns` with their summary. ``largest`` is the largest change that a score can make, 0 without a limit."""
     for columns, items, own in patterns(difference, design):
-        yield columns, _summary(difference[np.ix_(items, columns)], own)
+        yield columns, _summary(difference[np.ix_(items, columns)], own, largest)
 
 
 def weighted_means(columns: Array, design: Design) -> Array:
@@ -143,7 +143,7 @@ def means_of_templates(columns: Array, design: Design) -> tuple[Array, Array]:
     return n, group_sums(np.where(present, columns, 0.0), design.of_item) / n
 
 
-def _summary(difference: Array, design: Design) -> Summary:
+def _summary(difference: Array, design: Design, largest: float) -> Summary:
     """Summarise columns of which each has an item in each template.
 
     With m_g the mean difference of template g, s of weight w_s its stratum with G_s templates, and n_g its items, the value is
@@ -174,7 +174,7 @@ def _summary(difference: Array, design: Design) -> Summary:
     weight_of_item = (weight / sizes)[design.of_template] / n
     weights = np.where(present, weight_of_item[design.of_item], 0.0)
     ratio = np.divide(cluster_variance, item_variance, out=np.ones_like(value), where=item_variance > 0)
-    scale = np.maximum(1.0, np.abs(filled).max(axis=0))
+    scale = scales(filled, largest)
     effective = 1 / (weights**2).sum(axis=0) / np.maximum(1.0, ratio)
     return Summary(
         design=design,
@@ -190,6 +190,12 @@ def _summary(difference: Array, design: Design) -> Summary:
         effective=effective,
         scale=scale,
     )
+
+
+def scales(changes: Array, largest: float) -> Array:
+    """The largest change of each column that counts as possible: a flip of one item is counted in it."""
+    seen = np.maximum(largest, np.abs(changes).max(axis=0))
+    return np.where(seen > 0, seen, 1.0)
 
 
 def group_sums(values: Array, group: Indices) -> Array:

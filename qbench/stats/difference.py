@@ -164,17 +164,22 @@ def level_estimates(
     confidence: float = 0.95,
     n_resamples: int = 9999,
     target: Target = Target.TEMPLATES,
+    largest: float = 1.0,
     rng: np.random.Generator,
 ) -> LevelEstimates:
     """Estimate `paired_differences`, `relative_losses`, and the `mean_scores` of each of several sets of columns, in one pass of resamples
-    where they would take four."""
+    where they would take four.
+
+    ``largest`` is the largest change that a score can make: 1 for scores from 0 to 1; 0 for a measure without such a limit, of which the
+    largest change that was seen takes its place.
+    """
     before, after = _columns(baseline, levels)
     both, n_levels = np.hstack([before, after]), after.shape[1]
     whole, lost = np.split(weighted_means(np.hstack([before, before - after]), design), 2)
     ratio = np.divide(lost, whole, out=np.full(n_levels, math.nan), where=whole > 0)
     blocks = [after - before, before, before - after - ratio * before]
     blocks += [np.asarray(block, dtype=float) for block in scores]
-    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, target, rng))
+    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, target, rng, largest))
     differences, wholes, residuals, *means = ([next(found) for _ in block.T] for block in blocks)
     losses = [_relative(*parts) for parts in zip(ratio, residuals, differences, wholes, strict=True)]
     return LevelEstimates(
@@ -223,13 +228,19 @@ def _columns(baseline: ArrayLike, levels: ArrayLike) -> tuple[Array, Array]:
 
 
 def _estimates(
-    difference: Array, design: Design, confidence: float, n_resamples: int, target: Target, rng: np.random.Generator
+    difference: Array,
+    design: Design,
+    confidence: float,
+    n_resamples: int,
+    target: Target,
+    rng: np.random.Generator,
+    largest: float = 1.0,
 ) -> list[Estimate]:
     """Estimate the mean of each column of differences, NaNs left out."""
     if target is Target.ITEMS:
-        return fresh_items(difference, design, confidence)
+        return fresh_items(difference, design, confidence, largest)
     estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
-    for columns, summary in summarise(difference, design):
+    for columns, summary in summarise(difference, design, largest):
         resampled = resampled_t(summary, n_resamples, rng) if can_resample(summary) else None
         intervals = _intervals(summary, _critical_values(summary, resampled, confidence), confidence)
         p_values = _p_values(summary, resampled)

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
-from qbench.stats.design import Design, Indices, group_sums, patterns
+from qbench.stats.design import Design, Indices, group_sums, patterns, scales
 from qbench.stats.estimate import Estimate, Interval, bounded
 from qbench.stats.score_interval import tango_interval
 
@@ -48,8 +48,8 @@ def same_templates_difference(
     return bounded(found, np.append(before, after), -1, 1)[0]
 
 
-def fresh_items(difference: Array, design: Design, confidence: float) -> list[Estimate]:
-    """Estimate what `same_templates_difference` does, for each column of differences; NaNs are left out."""
+def fresh_items(difference: Array, design: Design, confidence: float, largest: float = 1.0) -> list[Estimate]:
+    """Estimate what `same_templates_difference` does, for each column of differences; NaNs are left out. ``largest``: see `summarise`."""
     estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
     for columns, items, own in patterns(difference, design):
         block = difference[np.ix_(items, columns)]
@@ -59,7 +59,7 @@ def fresh_items(difference: Array, design: Design, confidence: float) -> list[Es
         squares = (weight**2 * found.pooled().variance).sum(axis=0)
         as_items = (weight**2 * found.item_variance).sum(axis=0)
         weights = np.where(present, (weight / found.n_items)[own.of_item], 0.0)
-        scale = np.maximum(1.0, np.abs(np.where(present, block, 0.0)).max(axis=0))
+        scale = scales(np.where(present, block, 0.0), largest)
         effective = 1 / (weights**2).sum(axis=0) / _likeness(squares, as_items)
         rises, falls = (
             effective * (weights * np.maximum(np.where(present, side, 0.0), 0)).sum(axis=0) / scale

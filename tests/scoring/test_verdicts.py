@@ -138,20 +138,31 @@ def document(**answer: Any) -> dict[str, str]:
     ],
 )
 def test_a_number_is_scored_with_its_matching_digits(response: str, expected: dict[str, float]) -> None:
-    assert process_results(document(type="number", target="408", tolerance=EXACT), [response]) == pytest.approx(
-        expected
-    )
+    metrics = process_results(document(type="number", target="408", tolerance=EXACT), [response])
+    assert metrics == pytest.approx({**expected, "degeneration": 0})
 
 
 def test_other_answers_have_fifteen_digits_or_none() -> None:
     assert process_results(document(type="text", target="Paris"), ["Answer: Paris"])["matching_digits"] == 15
     rubric = document(type="rubric", checks=[{"words": {"at_least": 4}}])
-    assert process_results(rubric, ["two words"]) == {"score": 0.5, "answered": 1, "matching_digits": 7.5}
+    assert process_results(rubric, ["two words"]) == {
+        "score": 0.5,
+        "answered": 1,
+        "matching_digits": 7.5,
+        "degeneration": 0,
+    }
+
+
+def test_a_response_that_repeats_itself_is_degenerate_whatever_it_answers() -> None:
+    loop = "We add the next one and then the next one. " * 40
+    metrics = process_results(document(type="number", target="408", tolerance=EXACT), [f"{loop}\nAnswer: 408"])
+    assert metrics["score"] == 1
+    assert metrics["degeneration"] > 0.9
 
 
 def test_a_failure_of_the_machine_is_missing_and_not_wrong() -> None:
     metrics = process_results(document(type="text", target="Paris"), [FAILED + "logits are NaN"])
-    assert list(metrics) == ["score", "answered", "matching_digits"]
+    assert list(metrics) == ["score", "answered", "matching_digits", "degeneration"]
     assert all(math.isnan(value) for value in metrics.values())
     metrics = choice_results({"target_index": 0, "choices": ["a", "b"]}, [(math.nan, False), (-1.0, True)])
     assert list(metrics) == ["score", "score_norm", "answered", "margin", "brier", "confidence"]
