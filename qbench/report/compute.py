@@ -362,8 +362,10 @@ class _Sequential(_Statistics):
 
     shares: tuple[float, ...] = SHARES
 
-    def row(self, scores: Scores, items: Mask, kind: Kind, name: str) -> Row:
-        return self._joined(scores, items, lambda plain, level, seen: plain.row(level, seen, kind, name))
+    def row(self, scores: Scores, items: Mask, kind: Kind, name: str, *, largest: float = 1.0) -> Row:
+        return self._joined(
+            scores, items, lambda plain, level, seen: plain.row(level, seen, kind, name, largest=largest)
+        )
 
     def calibration(self, scores: Scores, items: Mask) -> Row:
         return self._joined(scores, items, lambda plain, level, seen: plain.calibration(level, seen))
