@@ -50,6 +50,16 @@ def test_half_of_the_templates_may_spend_a_share_of_one_in_e_plus_one() -> None:
     assert spent(SHARES, 0.05)[-1] == pytest.approx(0.05)
 
 
+def test_the_page_on_statistics_names_these_confidences() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    *first, last = (f"{100 * confidence:.2f}" for confidence in look_confidences(0.95))
+    assert f"{', '.join(first)} and {last} %" in page
+    *first, last = (f"{100 * share:.0f}" for share in spent(SHARES, 1))
+    assert f"{', '.join(first)} and {last} % of it" in page
+    wider = norm.isf((1 - look_confidences(0.95)[-1]) / 2) / norm.isf(0.025)
+    assert f"{100 * (wider - 1):.0f} % wider than that of a sweep of a fixed size" in page
+
+
 @pytest.fixture(scope="module")
 def nothing_changed() -> np.ndarray:
     """Two-sided p-values at the four looks of 200,000 sequences of means whose truth is 0."""

@@ -243,14 +243,14 @@ class Scores:
             measures={name: (joined(measured(name, 0))[:, 0], joined(measured(name, 1))) for name in names},
         )
 
-    def only(self, level: int) -> "Scores":
-        """The same items at one of the levels."""
+    def only(self, some: list[int]) -> "Scores":
+        """The same items at some of the levels."""
         return replace(
             self,
-            asked=self.asked[:, [level]],
-            levels=self.levels[:, [level]],
-            answered=self.answered[:, [level]],
-            measures={name: (baseline, levels[:, [level]]) for name, (baseline, levels) in self.measures.items()},
+            asked=self.asked[:, some],
+            levels=self.levels[:, some],
+            answered=self.answered[:, some],
+            measures={name: (baseline, levels[:, some]) for name, (baseline, levels) in self.measures.items()},
         )
 
 
@@ -363,38 +363,53 @@ class _Sequential(_Statistics):
     shares: tuple[float, ...] = SHARES
 
     def row(self, scores: Scores, items: Mask, kind: Kind, name: str, *, largest: float = 1.0) -> Row:
-        return self._joined(
-            scores, items, lambda plain, level, seen: plain.row(level, seen, kind, name, largest=largest)
-        )
+        return self._joined(scores, items, lambda plain, some, seen: plain.row(some, seen, kind, name, largest=largest))
 
     def calibration(self, scores: Scores, items: Mask) -> Row:
-        return self._joined(scores, items, lambda plain, level, seen: plain.calibration(level, seen))
+        return self._joined(scores, items, lambda plain, some, seen: plain.calibration(some, seen))
 
     def differences(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
-        return [plain.differences(level, seen, name)[0] for _, plain, level, seen in self._levels(scores, items)]
+        return self._in_order(scores, items, lambda plain, some, seen: plain.differences(some, seen, name))
 
     def losses(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
-        return [plain.losses(level, seen, name)[0] for _, plain, level, seen in self._levels(scores, items)]
+        return self._in_order(scores, items, lambda plain, some, seen: plain.losses(some, seen, name))
 
     def _joined(self, scores: Scores, items: Mask, row: Callable[[_Statistics, Scores, Mask], Row]) -> Row:
-        """One row of the rows of single levels. The baseline's own scores are those beside the level that was asked the most."""
-        rows, cells = [], []
-        for look, plain, level, seen in self._levels(scores, items):
-            rows.append(row(plain, level, seen))
-            (cell,) = rows[-1].cells
-            p_value = repeated_p_value(cell.difference.p_value, look, self.shares)
-            cells.append(replace(cell, difference=replace(cell.difference, p_value=p_value), look=look))
-        return replace(max(rows, key=lambda found: found.baseline.n_items), cells=tuple(cells))
+        """One row of the rows of some levels. The baseline's own scores are those beside the level that was asked the most."""
+        rows, cells = [], {}
+        for look, plain, some, seen in self._looks(scores, items):
+            rows.append(row(plain, some, seen))
+            for cell in rows[-1].cells:
+                p_value = repeated_p_value(cell.difference.p_value, look, self.shares)
+                cells[cell.level] = replace(cell, difference=replace(cell.difference, p_value=p_value), look=look)
+        longest = max(rows, key=lambda found: found.baseline.n_items)
+        return replace(longest, cells=tuple(cells[level] for level in self.levels))
 
-    def _levels(self, scores: Scores, items: Mask) -> Iterator[tuple[int, _Statistics, Scores, Mask]]:
-        """For each level its look, the statistics at that look's confidence, the level's scores alone, and the items that count."""
+    def _in_order(
+        self, scores: Scores, items: Mask, estimates: Callable[[_Statistics, Scores, Mask], list[Estimate]]
+    ) -> list[Estimate]:
+        found: dict[str, Estimate] = {}
+        for _, plain, some, seen in self._looks(scores, items):
+            found |= zip(plain.levels, estimates(plain, some, seen), strict=True)
+        return [found[level] for level in self.levels]
+
+    def _looks(self, scores: Scores, items: Mask) -> Iterator[tuple[int, _Statistics, Scores, Mask]]:
+        """Levels that rest on the same look: that look, the statistics at its confidence, their scores, and the items that count.
+
+        Levels with other failed items are apart, for their resamples differ: so a look finds what the report will find.
+        """
         confidences = look_confidences(self.settings.confidence, self.shares)
         categories = np.unique(scores.category[items])
-        for i, name in enumerate(self.levels):
+        groups: dict[tuple[int, bytes], list[int]] = {}
+        for i in range(len(self.levels)):
             asked = np.where(scores.asked[:, i] & items, scores.look, 0)
             look = min(max(1, int(asked[scores.category == category].max())) for category in categories)
+            failed = np.isnan(scores.levels[items & (scores.look <= look), i])
+            groups.setdefault((look, failed.tobytes()), []).append(i)
+        for (look, _), some in groups.items():
             settings = replace(self.settings, confidence=confidences[look - 1])
-            yield look, _Statistics([name], settings), scores.only(i), items & (scores.look <= look)
+            plain = _Statistics([self.levels[i] for i in some], settings)
+            yield look, plain, scores.only(some), items & (scores.look <= look)
 
 
 def _rows(scores: Scores, compute: _Statistics) -> tuple[Row, ...]:
