@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_ITEMS = 20  # per template
 VALIDATION_ITEMS = 5  # per template: few-shot examples and calibration text
 DEFAULT_SEED = 2026
+OWN_VERSION = "1.0"  # of a task that names none; the bank's leaves have the bank's
 NO_LEAVES = ("choice", "facts", "groups", "long")  # folders of tasks/ that hold no leaf of their own
 CATEGORIES = (
     "numerical",
@@ -96,7 +97,7 @@ def load_items(
     category: str,
     subcategory: str,
     templates: list[Any],
-    version: str | float = "1.0",
+    version: str | float = OWN_VERSION,
     qb_items: int = DEFAULT_ITEMS,
     qb_seed: int = DEFAULT_SEED,
     qb_context_words: Any = None,
@@ -246,7 +247,7 @@ def read_leaf(path: Path) -> Leaf:
     kwargs = config.get("dataset_kwargs") if isinstance(config, dict) else None
     if not isinstance(kwargs, dict) or not {"category", "subcategory", "templates"} <= kwargs.keys():
         raise BankError(f"{path} declares no leaf: dataset_kwargs needs category, subcategory and templates.")
-    version = str((config.get("metadata") or {}).get("version", "1.0"))
+    version = str((_with_includes(config, path).get("metadata") or {}).get("version", OWN_VERSION))
     return _leaf(
         config.get("task", path.stem), kwargs["category"], kwargs["subcategory"], version, kwargs["templates"], path
     )
@@ -266,13 +267,16 @@ def named_leaf(name: str) -> Leaf:
 
 def task_fields(path: Path) -> dict[str, Any]:
     """A task's YAML with what it includes, as lm-eval puts them together; functions stay names."""
-    fields: dict[str, Any] = {}
-    while True:
+    return _with_includes(yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader), path)
+
+
+def _with_includes(config: dict[str, Any], path: Path) -> dict[str, Any]:
+    fields = config
+    while "include" in config:
+        path = (path.parent / config["include"]).resolve()
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
         fields = {**config, **fields}
-        if "include" not in config:
-            return fields
-        path = (path.parent / config["include"]).resolve()
+    return fields
 
 
 def leaves(folder: Path | None = None) -> list[Leaf]:
@@ -357,7 +361,7 @@ def verify(*, write: bool = False) -> dict[str, Any]:
     """Draw every default item and hold the bank's hash against its release.
 
     Args:
-        write: record today's hash as the release instead; for authors, together with a new version in the changed leaves.
+        write: record today's version and hash as the release instead; for authors, after a new version in prompts/base.yaml.
 
     Returns:
         version, sha256 and the number of items.
@@ -366,16 +370,22 @@ def verify(*, write: bool = False) -> dict[str, Any]:
         BankError: the items are not those of the release.
     """
     items = list(default_items())
-    state = {"version": release()["version"], "sha256": digest(items)}
+    state = {"version": version(), "sha256": digest(items)}
     if write:
         (tasks_dir() / "release.yaml").write_text(yaml.safe_dump(state, sort_keys=False), encoding="utf-8")
         release.cache_clear()
     elif state != release():
         raise BankError(
-            f"The bank is not its release: version {state['version']} has SHA-256 {release()['sha256'][:12]}…, these items have "
-            f"{state['sha256'][:12]}…. Reinstall qbench, or if you changed the bank, run qbench bank verify --write."
+            f"The bank is not its release: version {release()['version']} has SHA-256 {release()['sha256'][:12]}…, these items are of "
+            f"version {state['version']} and have {state['sha256'][:12]}…. Reinstall qbench, or if you changed the bank, run "
+            "qbench bank verify --write."
         )
     return {**state, "items": len(items)}
+
+
+def version() -> str:
+    """The bank's version, which every item, task and release of it has: that of prompts/base.yaml."""
+    return str(task_fields(Path(str(files("qbench.prompts"))) / "base.yaml")["metadata"]["version"])
 
 
 @functools.cache

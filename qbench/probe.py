@@ -12,6 +12,8 @@ from typing import Any
 from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks._yaml_loader import load_yaml  # what lm-eval reads a YAML with an include by; it has no public name
 
+from qbench.bank import OWN_VERSION
+
 
 class _Probe(ConfigurableTask):  # type: ignore[misc] # lm-eval is untyped
     prompt: str
@@ -19,7 +21,7 @@ class _Probe(ConfigurableTask):  # type: ignore[misc] # lm-eval is untyped
     def __init__(self, config: dict[str, Any]) -> None:
         prompt = load_yaml(str(files("qbench.prompts") / f"{self.prompt}.yaml"))
         own = {name: value for name, value in config.items() if name != "class"}
-        metadata = {**prompt["metadata"], **(own.get("metadata") or {})}
+        metadata = {"version": OWN_VERSION, **(own.get("metadata") or {})}
         super().__init__(config={**prompt, **own, "metadata": metadata})
 
 

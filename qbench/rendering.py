@@ -163,9 +163,9 @@ def _written(value: Any) -> Any:
     return f"{value:f}" if isinstance(value, Decimal) else value
 
 
-def _commas(number: Any) -> str:
-    """1234567 becomes 1,234,567."""
-    return f"{number:,}"
+def _commas(number: Any, places: int | None = None) -> str:
+    """1234567 becomes 1,234,567; with two places, 1234.5 becomes 1,234.50."""
+    return f"{number:,}" if places is None else f"{number:,.{places}f}"
 
 
 def _counted(number: Any, noun: str, plural: str = "") -> str:

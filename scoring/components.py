@@ -9,6 +9,7 @@ from qbench.errors import AnswerSpecError
 from qbench.scoring import numerals
 from qbench.scoring.expression import LEAD_IN, constant
 from qbench.scoring.extract import Committed, without_reason
+from qbench.scoring.number import OPERATIONS, UNCOMMITTED
 from qbench.scoring.plain import plain
 from qbench.scoring.verdict import Unreadable
 
@@ -23,6 +24,8 @@ NOUN = re.compile(
 CODE = re.compile(
     r"(?:[A-Za-z]\w{0,5} ?= ?)?(?:[a-z]{2,5}\.)?(?:array|[Mm]atrix|[Vv]ector|list|set|tuple)\(([\[({].*[\])}])\)"
 )
+LABEL = re.compile(r"([A-Za-z]{3,15}) ?#?(?=\d)")  # Job 4
+NO_LABELS = UNCOMMITTED | OPERATIONS  # not 4, sin 4
 CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "<": ">"}
 ENVIRONMENT = re.compile(
     r"\\begin ?\{(?:[bpvBV]?matrix|smallmatrix|array)\}(?: ?\{[clr|]*\})?(.*?);? ?\\end ?\{[a-z]*\}", re.IGNORECASE
@@ -73,6 +76,16 @@ def without_name(text: str) -> str:
     """Drop the left-hand side of ``x_1 = 3`` or ``x ∈ {1, 2}``."""
     name = NAME.match(text)
     return text[name.end() :] if name else text
+
+
+def without_label(parts: list[str]) -> list[str]:
+    """Drop a word that stands before every part, or in the plural before the first: Job 4, Job 2; jobs 4, 2."""
+    labels = [LABEL.match(part) for part in parts]
+    words = [label[1].lower() if label else "" for label in labels] or [""]
+    plural = words[0].endswith("s") and not any(words[1:])
+    if not words[0] or words[0] in NO_LABELS or not (plural or set(words) == {words[0]}):
+        return parts
+    return [part[label.end() :] if label else part for part, label in zip(parts, labels, strict=True)]
 
 
 def split(text: str, separators: str) -> list[str]:

@@ -26,6 +26,7 @@ from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar, numerals
 from qbench.scoring.extract import Committed, committed, without_reason
 from qbench.scoring.grammar import CONSTANTS, FUNCTIONS
+from qbench.scoring.measures import SAME_UNIT
 from qbench.scoring.numerals import MAGNITUDES, NUMERAL, PARTS, SPOKEN
 from qbench.scoring.plain import plain
 from qbench.scoring.tolerance import Tolerance, exact, read_tolerance
@@ -49,28 +50,6 @@ CURRENCIES = {
 }
 SHORT_MAGNITUDES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9}
 LONG_MAGNITUDES = {**MAGNITUDES, "hundred": 100, "quadrillion": 10**15, "lakh": 10**5, "crore": 10**7}
-SAME_UNIT = [
-    set(names.split())
-    for names in (
-        "s sec secs second seconds",
-        "min mins minute minutes",
-        "h hr hrs hour hours",
-        "d day days",
-        "m meter meters metre metres",
-        "km kilometer kilometers kilometre kilometres",
-        "cm centimeter centimeters centimetre centimetres",
-        "mm millimeter millimeters millimetre millimetres",
-        "g gram grams",
-        "kg kilo kilos kilogram kilograms",
-        "l L liter liters litre litres",
-        "ml mL milliliter milliliters millilitre millilitres",
-        "° deg degree degrees",
-        "°C celsius",
-        "°F fahrenheit",
-        "km/h kph kmh",
-        "m^2 sqm",
-    )
-]
 
 # Words that turn "12" into something else than 12, or say that it is not meant.
 UNCOMMITTED = frozenset(

@@ -4,7 +4,7 @@
      rules: [{once: [castle, museum]}, {visits: {start: 9, stops: [[castle, 2, 8, 12], [museum, 1, 11, 12]]}}]}
 
 A response names the steps in order, separated by commas: "castle, museum". With ``values: number`` each step also has a whole number ("2
-small packs, 1 large pack", "bread 0, pie 30"), with ``values: [Monday, Tuesday]`` one of these ("swimming: Monday"). Every plan that keeps
+small packs, a large pack", "bread 0, pie 30"), with ``values: [Monday, Tuesday]`` one of these ("swimming: Monday"). Every plan that keeps
 all rules is right, whether or not it is the ``target``, which is only shown. ``goal`` is a rule that counts where the others are kept, such
 as a cost no higher than the least possible one. The score is the mean over the rules and the goal; each rule gives a share.
 
@@ -47,6 +47,7 @@ from statistics import mean
 from typing import Any
 
 from qbench.errors import AnswerSpecError, did_you_mean
+from qbench.scoring import numerals
 from qbench.scoring.checks import bounds
 from qbench.scoring.extract import Committed, committed
 from qbench.scoring.plain import plain
@@ -55,6 +56,7 @@ from qbench.scoring.verdict import Unreadable, Verdict
 FIELDS = ("names", "values", "rules", "goal")
 MAX_STEPS = 40
 MAX_DIGITS = 6
+MAX_WORD = 20  # letters of a number in words
 
 SEPARATOR = re.compile(r"[,;\n→]|->|=>|\b(?:and|then)\b")
 LIST_MARK = re.compile(r"\s*\d{1,2}[.)](?=\s)")
@@ -199,14 +201,30 @@ def _step(part: str, spec: Spec) -> tuple[str, Value]:
         if name is None:
             continue
         if spec.numbers:
-            if len(rest) == 1 and rest[0].isdecimal() and len(rest[0]) <= MAX_DIGITS:
-                return name, int(rest[0])
+            number = _number(rest or tuple(part.split()[:1]))
+            if number is not None:
+                return name, number
         elif spec.values is None:
             if not rest:
                 return name, None
         elif rest in spec.values:
             return name, spec.values[rest]
     raise Unreadable("not a step of the plan")
+
+
+def _number(words: tuple[str, ...]) -> int | None:
+    """Read ``3``, ``three`` or the article of ``a small pack``."""
+    if len(words) != 1 or len(words[0]) > MAX_WORD:
+        return None
+    if words[0].isdecimal():
+        return int(words[0]) if len(words[0]) <= MAX_DIGITS else None
+    if words[0] in ("a", "an"):
+        return 1
+    try:
+        spelled = numerals.spelled(words[0])
+    except Unreadable:
+        return None
+    return int(spelled) if spelled.denominator == 1 else None
 
 
 # ---------------------------------------------------------------- rules

@@ -15,7 +15,7 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar
-from qbench.scoring.components import component, inside, one_line, split, without_name
+from qbench.scoring.components import component, inside, one_line, split, without_label, without_name
 from qbench.scoring.expression import value_at
 from qbench.scoring.extract import Committed, committed
 from qbench.scoring.plain import plain
@@ -82,7 +82,11 @@ def parse(found: Committed, spec: Spec) -> set[Any]:
     elements = split(JOINING_WORD.sub(",", text if content is None else content), ",;")
     if spec.texts is not None:
         return {normal(element) for element in elements}
-    return {value for element in elements for value in _values(without_name(element))}
+    return {
+        value
+        for element in without_label([without_name(element) for element in elements])
+        for value in _values(element)
+    }
 
 
 def compare(elements: set[Any], spec: Spec) -> Verdict:

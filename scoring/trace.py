@@ -16,7 +16,7 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar
-from qbench.scoring.components import component, inside, one_line, split, target_components, without_name
+from qbench.scoring.components import component, inside, one_line, split, target_components, without_label, without_name
 from qbench.scoring.expression import value_at
 from qbench.scoring.extract import Committed, committed
 from qbench.scoring.grammar import Node
@@ -25,7 +25,7 @@ from qbench.scoring.verdict import Unreadable, Verdict
 
 FIELDS = ("recurrence",)
 
-SEPARATOR = re.compile(r"→|-{1,3}>|={1,2}>|,? \band\b |;")
+SEPARATOR = re.compile(r"→|-{1,3}>|={1,2}>|,? \b(?:and|then|and then)\b |;")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
     text = one_line(found)
     content = inside(text, "[({⟨")
     parts = split(SEPARATOR.sub(",", text if content is None else content), ",")
-    return [component(without_name(part)) for part in parts]
+    return [component(part) for part in without_label([without_name(part) for part in parts])]
 
 
 def compare(values: list[Fraction], spec: Spec) -> Verdict:

@@ -2,7 +2,7 @@
 
 Order and length matter. Round, square and angle brackets are read, a LaTeX column or row, and behind a marker a bare list; a set in
 braces is no vector. Components that are named x, y and z come in that order, however they were listed. A dollar sign is math mode or a
-currency, and neither changes a component.
+currency, and neither changes a component. With ``units: [h, min, s]``, 12 min 30 s is (0, 12, 30), and so is 0:12:30.
 """
 
 import re
@@ -11,16 +11,29 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from qbench.scoring.components import component, one_line, rows, split, target_components, without_name
+from qbench.errors import AnswerSpecError
+from qbench.scoring import measures
+from qbench.scoring.components import (
+    component,
+    inside,
+    one_line,
+    rows,
+    split,
+    target_components,
+    without_label,
+    without_name,
+)
 from qbench.scoring.extract import Committed, committed
-from qbench.scoring.tolerance import Tolerance, read_tolerance
+from qbench.scoring.measures import FAMILIES
+from qbench.scoring.tolerance import Tolerance, read_tolerance, texts
 from qbench.scoring.verdict import Unreadable, Verdict
 
-FIELDS = ()
+FIELDS = ("units",)
 
 SEPARATOR = re.compile(r",? \band\b |;")
 DOLLAR = re.compile(r"(?<!\\)\\?\$")  # two amounts are no pair of math delimiters: [$33, 8, $5]
 COORDINATE = re.compile(r"[xyz] ?=")
+CLOCK = re.compile(r"\d{1,4}:\d\d:\d\d")
 TRANSPOSED = re.compile(r" ?\^ ?\{? ?(?:[Tt]|\\top|\\intercal) ?\}?$")
 
 
@@ -30,15 +43,20 @@ class Spec:
 
     target: tuple[Fraction, ...]
     tolerance: Tolerance
+    units: tuple[str, ...] = ()
+    """The units of the components, of one family of `qbench.scoring.measures`; none if they have no units."""
 
 
 def read_spec(answer: Mapping[str, Any]) -> Spec:
     """Read an answer spec of this type.
 
     Raises:
-        AnswerSpecError: the target is no list of numbers, or the tolerance is missing.
+        AnswerSpecError: the target is no list of numbers, the tolerance is missing, or the units are not those of the components.
     """
-    return Spec(target_components(answer, answer.get("target")), read_tolerance(answer))
+    spec = Spec(target_components(answer, answer.get("target")), read_tolerance(answer), texts(answer, "units"))
+    if spec.units and (len(spec.units) != len(spec.target) or not any(set(spec.units) <= set(f) for f in FAMILIES)):
+        raise AnswerSpecError(f"units is {spec.units}; it must name the unit of each component, such as [h, min, s].")
+    return spec
 
 
 def extract(response: str, spec: Spec) -> Committed:
@@ -53,6 +71,12 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
     if equals and "=" not in right and not any(sign.isdigit() for sign in left.partition("_")[0]):
         text = right
     text = TRANSPOSED.sub("", text.strip())  # a row and a column are the same vector
+    if spec.units:
+        if CLOCK.fullmatch(text):
+            return [Fraction(part) for part in text.split(":")]
+        amounts = measures.amounts(inside(text, "([") or text)
+        if amounts and amounts.keys() <= set(spec.units):
+            return [amounts.get(unit, Fraction(0)) for unit in spec.units]
     if text[:1] in tuple("([⟨<\\"):
         table = rows(text, "([⟨<")
         if len(table) > 1 and any(len(row) != 1 for row in table):
@@ -66,7 +90,7 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
             cells.sort()
     else:
         raise Unreadable("not a vector")
-    return [component(without_name(cell)) for cell in cells]
+    return [component(cell) for cell in without_label([without_name(cell) for cell in cells])]
 
 
 def compare(components: list[Fraction], spec: Spec) -> Verdict:

@@ -4,48 +4,50 @@ import csv
 import re
 import socket
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from qbench.bank import read_leaf, tasks_dir
 from qbench.facts import table
 from qbench.generators.explanations import PLACE, with_mistakes
-from qbench.generators.facts import ATOM
+from qbench.generators.facts import ATOM, one
 
 FOLDER = Path(tasks_dir()) / "facts"
 KNOWLEDGE = sorted((FOLDER.parent / "knowledge").glob("*.yaml"))
 KEYS = {
     "abbreviations": "abbreviation meaning wrong_1 wrong_2 wrong_3 fame",
     "animals": "animal class fame",
-    "artists": "artist movement fame",
+    "artists": "artist movement also fame",
     "battles": "battle war fame",
-    "capitals": "country capital continent fame",
-    "care_symbols": "symbol meaning kind fame",
+    "capitals": "country capital continent also fame",
+    "care_symbols": "symbol meaning kind also fame",
     "compounds": "compound formula kind fame",
     "constants": "constant mantissa exponent unit scipy fame",
     "conversions": "large+small factor fame",
     "currencies": "country currency region fame",
-    "deities": "deity mythology domain fame",
-    "diseases": "disease cause fame",
-    "dishes": "dish country region fame",
+    "deities": "deity mythology domain also fame",
+    "diseases": "disease cause also fame",
+    "dishes": "dish country region also fame",
     "elements": "name symbol number fame",
     "events": "event year era fame",
     "explanations": "topic question explanation",
-    "file_formats": "extension content fame",
-    "holidays": "holiday celebrated_by fame",
-    "ingredients": "dish ingredient kind fame",
+    "file_formats": "extension content also fame",
+    "holidays": "holiday celebrated_by also fame",
+    "ingredients": "dish ingredient kind also fame",
     "instruments": "instrument family fame",
-    "inventions": "invention inventor year fame",
-    "knots": "knot purpose fame",
+    "inventions": "invention inventor year also fame",
+    "knots": "knot purpose also fame",
     "languages": "capital language region fame",
     "materials": "material density floats fame",
     "minerals": "mineral hardness fame",
     "moons": "moon planet fame",
     "numbers": "things number topic fame",
-    "organs": "part job system fame",
+    "organs": "part job system also fame",
     "paper_sizes": "size width length fame",
     "periods": "period position",
     "persons": "description person alias",
@@ -56,12 +58,12 @@ KEYS = {
     "procedures": "task step_1 step_2 step_3 step_4 step_5 fame",
     "programming_languages": "language creator fame",
     "radio_alphabet": "letter word",
-    "rivers": "city river region fame",
-    "rulers": "ruler realm region fame",
+    "rivers": "city river region also fame",
+    "rulers": "ruler realm region also fame",
     "sciences": "science subject field fame",
-    "tools": "job tool fame",
+    "tools": "job tool also fame",
     "units": "quantity unit symbol fame",
-    "vocabulary": "language+meaning family word fame",
+    "vocabulary": "language+meaning family word also fame",
     "works": "work verb author fame",
 }
 """The columns of every table of facts; what stands first, or what two columns joined by a plus say together, occurs once."""
@@ -103,7 +105,7 @@ def test_a_table_has_its_columns_and_no_empty_cell(name: str) -> None:
         assert len(row) == len(head), row
         for column, cell in zip(head, row, strict=True):
             assert cell == cell.strip(), row
-            assert cell or (name, column) in OPTIONAL, row
+            assert cell or column == "also" or (name, column) in OPTIONAL, row
             assert "  " not in cell, row
 
 
@@ -329,6 +331,41 @@ def test_countries_have_one_capital_in_every_table() -> None:
     capitals = {row["capital"] for row in table("capitals")}
     elsewhere = {"Prague"}  # capital_of_country leaves the country out, whose two names are both in use
     assert {row["capital"] for row in table("languages")} <= capitals | elsewhere
+
+
+@pytest.mark.parametrize("name", [name for name, columns in KEYS.items() if " also " in columns])
+def test_what_else_is_true_of_a_row_ties_it_to_another_row(name: str) -> None:
+    rows = table(name)
+    said = Counter(word for row in rows for word in also(row))
+    cells = {cell for row in rows for column, cell in row.items() if column != "also"}
+    assert [word for word, count in said.items() if count == 1 and word not in cells] == [], "a slip of the pen?"
+    assert all(len(also(row)) == len(set(also(row))) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "ask", "answer", "asked", "right_too"),
+    [  # from encyclopedias
+        ("deities", "domain", "deity", "childbirth", {"Isis", "Bastet", "Artemis", "Juno"}),
+        ("deities", "domain", "deity", "thunder", {"Zeus", "Jupiter", "Perun", "Indra"}),
+        ("deities", "deity", "domain", "Thoth", {"the moon", "wisdom"}),
+        ("artists", "artist", "movement", "Parmigianino", {"the Renaissance"}),
+        ("tools", "job", "tool", "zest a lemon", {"a grater", "a peeler"}),
+        ("tools", "job", "tool", "hold a workpiece on a bench", {"a clamp"}),
+        ("dishes", "country", "dish", "France", {"cheese fondue", "moules-frites"}),
+        ("diseases", "disease", "cause", "Creutzfeldt-Jakob disease", {"an inherited gene"}),
+    ],
+)
+def test_a_wrong_answer_is_not_right_as_well(name: str, ask: str, answer: str, asked: str, right_too: set[str]) -> None:
+    assert right_too <= {row[answer] for row in table(name)}
+    fame = next(int(row["fame"]) for row in table(name) if row[ask] == asked)
+    draws = [one(np.random.default_rng(seed), fame, table=name, ask=ask, answer=answer) for seed in range(400)]
+    wrong = [set(drawn["wrong"]) for drawn in draws if drawn["fact"][ask] == asked]
+    assert wrong
+    assert right_too.isdisjoint(set.union(*wrong))
+
+
+def also(row: Mapping[str, str]) -> list[str]:
+    return row["also"].split("; ") if row["also"] else []
 
 
 # ---------------------------------------------------------------- what does not exist

@@ -14,7 +14,9 @@ import numpy as np
 from qbench.facts import table
 
 N_DISTRACTORS = 3
+FEWEST_WORDS = 3  # of a phrase that is pointed at
 PLACE = re.compile(r"\[([^|\]]+)\|([^\]]+)\]")
+EDGE = re.compile(r"[.,:;?](?:\s|$)|\[|\]")  # of what may be quoted with a phrase
 
 
 def mistaken(
@@ -47,7 +49,8 @@ def flawed(
 ) -> dict[str, Any]:
     """Draw right explanations, make one mistake in them, and ask for it; the more texts to look through, the harder.
 
-    The wrong answers are phrases that stand in the texts and are right.
+    The wrong answers are phrases that stand in the texts and are right. Each comes with words beside it, three at least, so that no
+    single word gives itself away.
     """
     rows = [row for row in table("explanations") if row["topic"] in topics]
     chosen = [rows[int(position)] for position in rng.permutation(len(rows))[: texts[difficulty - 1]]]
@@ -60,15 +63,34 @@ def flawed(
     shown = [with_mistakes(text, (place,) if text is marked[0] else ()) for text in marked]
     text = " ".join(shown[int(position)] for position in rng.permutation(len(shown)))
     correction, mistake = places[place]
-    phrases = dict.fromkeys(right for text in marked for right, _ in PLACE.findall(text))
-    right = [phrase for phrase in phrases if phrase != correction]
+    phrases = dict.fromkeys(
+        _in_words(text, number, phrase)
+        for text in marked
+        for number, (phrase, _) in enumerate(PLACE.findall(text))
+        if phrase != correction
+    )
+    right = list(phrases)
     return {
         "text": text,
-        "mistake": mistake,
+        "mistake": _in_words(marked[0], place, mistake),
         "correction": correction,
         "wrong": [right[int(position)] for position in rng.permutation(len(right))[:N_DISTRACTORS]],
         "n_texts": len(chosen),
     }
+
+
+def _in_words(marked: str, place: int, phrase: str) -> str:
+    """Quote the phrase that stands at a place, with words before it and then behind it until there are three.
+
+    The words come from its own clause and never reach into another place, so now and then there are only two.
+    """
+    at = list(PLACE.finditer(marked))[place]
+    before = EDGE.split(marked[: at.start()])[-1].split()
+    behind = EDGE.split(marked[at.end() :])[0].split()
+    words = phrase.split()
+    while len(words) < FEWEST_WORDS and (before or behind):
+        words = [before.pop(), *words] if before else [*words, behind.pop(0)]
+    return " ".join(words)
 
 
 def with_mistakes(marked: str, places: Sequence[int]) -> str:

@@ -1,6 +1,8 @@
 """Questions about rows of a fact table: a row that is as well known as the difficulty allows, and wrong answers from other rows.
 
-Every table has a column ``fame``, from 1 (everybody knows it) to 5 (few do). A wrong answer is never one that the table itself calls right.
+Every table has a column ``fame``, from 1 (everybody knows it) to 5 (few do). A wrong answer is never one that the table itself calls right:
+a column ``also`` names what else is true of a row (of Isis, childbirth), semicolons between, and two rows that have a word in common never
+stand beside each other.
 """
 
 import itertools
@@ -39,7 +41,7 @@ def one(
     """
     rows = _rows(table, where)
     row = _pick(rng, _known(rows, difficulty))
-    right = {other[answer] for other in rows if other[ask] == row[ask]}
+    right = {other[answer] for other in rows if _true_of(row, ask, answer) & _true_of(other, ask, answer)}
     others = [other for other in _shuffled(rng, rows) if other[answer] not in right]
     if near:
         n_near = min(difficulty - 1, N_WRONG)
@@ -269,6 +271,12 @@ def procedure(rng: np.random.Generator, difficulty: int, *, of_any_fame: bool = 
 def _rows(table: str, where: Mapping[str, Sequence[str]] | None = None) -> list[Row]:
     wanted = where or {}
     return [row for row in rows_of(table) if all(row[column] in values for column, values in wanted.items())]
+
+
+def _true_of(row: Row, ask: str, answer: str) -> set[str]:
+    """What a row is asked about, its answer, and what else is true of it."""
+    also = row.get("also", "")
+    return {row[ask], row[answer], *(also.split("; ") if also else ())}
 
 
 def _known(rows: Sequence[Row], difficulty: int) -> list[Row]:

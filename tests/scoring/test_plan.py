@@ -109,8 +109,9 @@ def test_the_goal_counts_only_where_the_rules_are_kept() -> None:
     assert dearer.score == pytest.approx((1 + 15 / 18) / 2)
     too_few = judge("Answer: 1 small pack", SHOPPING)
     assert too_few.score == pytest.approx((4 / 20 + 0) / 2)
+    assert judge("Answer: three small packs and a large pack", SHOPPING).correct
     for words in (
-        "three small packs",
+        "some small packs, the large pack",
         "3 packs",
         "3 small packs 1 large pack",
         "-3 small packs, 9 large packs, 3 of them",
