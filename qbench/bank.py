@@ -287,20 +287,45 @@ def leaves(folder: Path | None = None) -> list[Leaf]:
     return sorted(found, key=lambda leaf: (order.get(leaf.category, len(order)), leaf.task))
 
 
-def find(name: str) -> list[Item]:
-    """The default items of a task, of a template, or the one with this id, with the choices of the forced-choice view.
+def find(name: str, *, seed: int = DEFAULT_SEED, difficulty: int | None = None) -> list[Item]:
+    """The items of a task, of a template, of a YAML of one's own, or the one with this id, with the choices of the forced-choice view.
+
+    Args:
+        name: where it ends in .yaml, the path of a probe.
+        seed: other items of the same templates.
+        difficulty: only items of this one.
 
     Raises:
-        BankError: nothing has this name.
+        BankError: nothing has this name, or nothing of this difficulty.
     """
-    for leaf in leaves():
-        is_here = name == leaf.task or any(name == template.id for template in leaf.templates)
+    for leaf in _named((name,)) if _is_path(name) else leaves():
+        whole = _is_path(name) or name == leaf.task
+        is_here = whole or any(name == template.id for template in leaf.templates)
         if is_here or name.startswith(f"{leaf.category}_{leaf.subcategory}."):
-            choices = {item.id: item for item in leaf.items(as_choices=True)}
-            found = [item for item in leaf.items() if name in (leaf.task, item.template, item.id)]
+            found = [item for item in leaf.items(seed=seed) if whole or name in (item.template, item.id)]
+            if difficulty is not None and found and not any(item.difficulty == difficulty for item in found):
+                raise BankError(f"{name} has no item of difficulty {difficulty}; there are {_difficulties(found)}.")
+            choices = {item.id: item for item in leaf.items(seed=seed, as_choices=True)}
             if found:
-                return [choices.get(item.id, item) for item in found]
+                return [choices.get(item.id, item) for item in found if difficulty in (None, item.difficulty)]
     raise BankError(f"The bank has no task, template or item named {name!r}; qbench bank list names them.")
+
+
+def _difficulties(items: Iterable[Item]) -> str:
+    return ", ".join(map(str, sorted({item.difficulty for item in items})))
+
+
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+def _named(names: Sequence[str]) -> list[Leaf]:
+    """The leaves of these names or globs, and those of paths."""
+    paths = [name for name in names if _is_path(name)]
+    patterns = [name for name in names if not _is_path(name)]
+    bank = leaves() if patterns else []
+    ours = [leaf for leaf in bank if any(fnmatchcase(leaf.task, pattern) for pattern in patterns)]
+    return ours + [read_leaf(Path(path)) for path in paths]
 
 
 def export(
@@ -313,6 +338,9 @@ def export(
     as_choices: bool = False,
 ) -> int:
     """Write items to a file, a row for each, in the format that the ending of its name says: .jsonl, .csv or .parquet.
+
+    Args:
+        tasks: names, globs, or paths of probes.
 
     Returns:
         How many.
@@ -327,7 +355,7 @@ def export(
         raise BankError(f"{path} ends in {path.suffix or 'nothing'!r}; name a file that ends in {', '.join(writers)}.")
     if not path.parent.is_dir():
         raise BankError(f"There is no folder {path.parent}; make it first.")
-    chosen = [leaf for leaf in leaves() if any(fnmatchcase(leaf.task, pattern) for pattern in tasks)]
+    chosen = _named(tasks)
     if not chosen:
         raise BankError(f"The bank has no task {', '.join(tasks)}; qbench bank list names them.")
     rows = [item.row() for leaf in chosen for item in leaf.items(split, items=items, seed=seed, as_choices=as_choices)]

@@ -214,10 +214,17 @@ def _add_bank(commands: Any) -> None:
     show = _command(
         bank, "show", _bank_show, "print one item, or the first five of a leaf or template, as a person reads them"
     )
-    show.add_argument("name", help="a task, a template or an item id")
+    show.add_argument("name", help="a task, a template, an item id or the YAML of a probe of your own")
+    show.add_argument("--seed", type=int, help="seed of the items (default: the bank's own)")
+    show.add_argument("--difficulty", type=int, choices=range(1, 6), help="only items of this difficulty")
     export = _command(bank, "export", _bank_export, "write the items to a file, a row for each")
     export.add_argument("file", type=Path, metavar="FILE", help="to write: .jsonl, .csv or .parquet")
-    export.add_argument("--tasks", type=_names, metavar="A,B,…", help="names or globs of tasks (default: qbench_*)")
+    export.add_argument(
+        "--tasks",
+        type=_names,
+        metavar="A,B,…",
+        help="names or globs of tasks, or YAMLs of your own (default: qbench_*)",
+    )
     export.add_argument("--split", choices=("test", "validation", "train"), help="which items (default: test)")
     export.add_argument("--items", type=_positive, metavar="N", help="items of each template (default: 20)")
     export.add_argument("--seed", type=int, help="seed of the items (default: the bank's own)")
@@ -421,7 +428,7 @@ def _bank_list(options: argparse.Namespace) -> int:
 def _bank_show(options: argparse.Namespace) -> int:
     from qbench.bank import find
 
-    for item in find(options.name)[:5]:
+    for item in find(options.name, **_given(options, "seed", "difficulty"))[:5]:
         print(item.text(), end="\n\n")
     return 0
 
@@ -441,7 +448,8 @@ def _bank_verify(options: argparse.Namespace) -> int:
     for path in options.files:
         proofread(path)
         leaf = read_leaf(path)
-        print(f"{path}: {len(leaf.templates)} templates of {leaf.task}, no flaw found")
+        count = len(leaf.templates)
+        print(f"{path}: {count} {'template' if count == 1 else 'templates'} of {leaf.task}, no flaw found")
     if not options.files:
         state = verify(write=options.write)
         print(f"bank version {state['version']}, {state['items']} items, sha256 {state['sha256']}")

@@ -12,7 +12,7 @@ import pytest
 from independent import mpmath_answer, same
 from lm_eval.tasks import TaskManager
 
-from qbench.bank import CATEGORIES, DEFAULT_ITEMS, Leaf, digest, leaves, tasks_dir
+from qbench.bank import CATEGORIES, DEFAULT_ITEMS, Leaf, digest, leaves, release, task_fields, tasks_dir, version
 from qbench.expressions import evaluate
 from qbench.proofreading import flaws
 from qbench.templates import Item, draw_values, stream
@@ -156,6 +156,12 @@ def test_the_release_is_this_bank() -> None:
     from qbench.bank import verify
 
     assert verify()["items"] > 1000
+
+
+def test_items_tasks_and_release_have_one_version(items: dict[str, list[Item]]) -> None:
+    assert {item.version for drawn in items.values() for item in drawn} == {version()} == {release()["version"]}
+    found = [task_fields(path) for path in tasks_dir().glob("*/*.yaml")]
+    assert {str(task["metadata"]["version"]) for task in found if "dataset_kwargs" in task} == {version()}
 
 
 def test_all_ninety_questions_of_the_source_document_are_asked_word_for_word(items: dict[str, list[Item]]) -> None:

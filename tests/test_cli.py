@@ -45,23 +45,47 @@ def test_bank_export_writes_a_row_for_each_item(ending: str, tmp_path: Path) -> 
     assert table["question"] == [item.question for item in expected]
 
 
-def test_bank_verify_reads_a_probe_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    probe = """
-        task: qbench_mine
-        class: !function qbench.probe.Answer
-        dataset_kwargs:
-          category: mine
-          subcategory: double
-          templates:
-            - id: double
-              question: "What is twice {{ n }}?"
-              variables: {n: {integers: [1, 9]}}
-              answer: "2 * n"
-              scored_as: {type: number, tolerance: {mode: exact}}
-    """
+def test_bank_show_takes_a_seed_and_a_difficulty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bank", "show", "train_two_speeds", "--difficulty", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("(difficulty 4, ") == shown.count("difficulty") == 4  # of twenty items in five difficulties
+    assert main(["bank", "show", "train_two_speeds", "--difficulty", "4", "--seed", "7"]) == 0
+    other = capsys.readouterr().out
+    assert other.count("(difficulty 4, ") == 4
+    assert other != shown
+
+
+PROBE = """
+    task: qbench_mine
+    class: !function qbench.probe.Answer
+    dataset_kwargs:
+      category: mine
+      subcategory: double
+      templates:
+        - id: double
+          question: "What is twice {{ n }}?"
+          variables: {n: {integers: [1, 9]}}
+          answer: "2 * n"
+          scored_as: {type: number, tolerance: {mode: exact}}
+"""
+
+
+def test_bank_show_and_export_read_a_yaml_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(probe, encoding="utf-8")
+    path.write_text(PROBE, encoding="utf-8")
+    assert main(["bank", "show", str(path)]) == 0
+    assert capsys.readouterr().out.count("What is twice ") == 5
+    rows = tmp_path / "mine.csv"
+    assert main(["bank", "export", str(rows), "--tasks", str(path)]) == 0
+    assert "9 items" in capsys.readouterr().out  # no question twice
+    assert rows.read_text(encoding="utf-8").count("What is twice ") == 9
+
+
+def test_bank_verify_reads_a_probe_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(PROBE, encoding="utf-8")
     assert main(["bank", "verify", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: 1 template of qbench_mine, no flaw found\n"
     for right, wrong, message in (
         ("is twice", "is  twice", "does not read well"),
         ("qbench.probe.Answer", "qbench.probe.Answr", "Did you mean qbench.probe.Answer?"),
@@ -72,7 +96,7 @@ def test_bank_verify_reads_a_probe_of_ones_own(tmp_path: Path, capsys: pytest.Ca
         ("mode: exact", "mode: decimals", "its scored_as lacks 'n'"),
         ("type: number", "type: numbr", "Template double, item mine_double.double.test.0"),
     ):
-        path.write_text(probe.replace(right, wrong), encoding="utf-8")
+        path.write_text(PROBE.replace(right, wrong), encoding="utf-8")
         assert main(["bank", "verify", str(path)]) == EXIT_BAD_INPUT
         assert message in capsys.readouterr().err
 
