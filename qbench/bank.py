@@ -117,25 +117,33 @@ def load_items(
         TemplateError: a template cannot be read or drawn from.
     """
     leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, str(version), templates)
-    sizes = contexts.read_sizes(qb_context_words, "qb_context_words") if qb_context_words else []
-    return _splits(leaf, qb_items, qb_seed, sizes=sizes, as_choices=as_choices)
+    return _splits(leaf, qb_items, qb_seed, sizes=_sizes(qb_context_words), as_choices=as_choices)
 
 
 def load_choices(
-    *, leaf: str, qb_items: int = DEFAULT_ITEMS, qb_seed: int = DEFAULT_SEED, **_: Any
+    *,
+    leaf: str,
+    qb_items: int = DEFAULT_ITEMS,
+    qb_seed: int = DEFAULT_SEED,
+    qb_context_words: Any = None,
+    **_: Any,
 ) -> "dict[str, datasets.Dataset]":
     """Build the splits of a leaf's forced-choice view: the same items, those that have a closed answer, with near misses.
 
     Args:
         leaf: whose view it is, as in ``numerical/arithmetic``.
-        qb_items, qb_seed: as for `load_items`.
+        qb_items, qb_seed, qb_context_words: as for `load_items`.
 
     Raises:
         BankError: the bank has no such leaf.
     """
     viewed = named_leaf(leaf)
     view = dataclasses.replace(viewed, category=f"choice-{viewed.category}")
-    return _splits(view, qb_items, qb_seed, as_choices=True)
+    return _splits(view, qb_items, qb_seed, sizes=_sizes(qb_context_words), as_choices=True)
+
+
+def _sizes(qb_context_words: Any) -> list[int]:
+    return contexts.read_sizes(qb_context_words, "qb_context_words") if qb_context_words else []
 
 
 def _splits(
@@ -164,7 +172,7 @@ def _rows(
     fields = json.loads(declared)
     leaf = Leaf(**{**fields, "templates": tuple(Template(**template) for template in fields["templates"])})
     if sizes and any(map(contexts.has_length, leaf.templates)):
-        return items_in_sizes(leaf, split, sizes, contexts.Words(), items=items, seed=seed)
+        return items_in_sizes(leaf, split, sizes, contexts.Words(), items=items, seed=seed, as_choices=as_choices)
     return [item.row() for item in leaf.items(split, items=items, seed=seed, as_choices=as_choices)]
 
 
@@ -176,15 +184,16 @@ def items_in_sizes(
     *,
     items: int = DEFAULT_ITEMS,
     seed: int = DEFAULT_SEED,
+    as_choices: bool = False,
 ) -> list[contexts.Row]:
     """Draw items whose documents have the sizes that are asked for; the sizes of one draw count one by one, as twins do.
 
     Raises:
-        BankError: the facts of an item are larger than a size.
+        BankError: the facts of every item are larger than every size.
     """
     later = Later()
     open_ended = dataclasses.replace(leaf, templates=contexts.stretched(leaf.templates, later))
-    drawn = open_ended.items(split, items=-(-items // len(sizes)), seed=seed)
+    drawn = open_ended.items(split, items=-(-items // len(sizes)), seed=seed, as_choices=as_choices)
     return contexts.in_sizes(drawn, later, sizes, ruler)
 
 

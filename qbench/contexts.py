@@ -6,6 +6,7 @@ and the order of the filler stay, and more of the same filler is used. The sizes
 """
 
 import itertools
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 from qbench.errors import BankError
 from qbench.generators.filler import Document, Later
 from qbench.templates import Item, Template
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -79,12 +82,15 @@ def in_sizes(items: Iterable[Item], later: Later, sizes: Sequence[int], ruler: R
     """Write the items of stretched templates once for each size.
 
     A family of twins whose documents all grow (early, middle, late) stays a family, once in each size. Else the sizes are the family,
-    behind a twin of one length (short) where there is one.
+    behind a twin of one length (short) where there is one. A family whose facts alone are larger than a size is not asked in it, and a
+    warning names its template.
 
     Raises:
-        BankError: the facts of an item alone are larger than a size.
+        BankError: no item fits into any size.
     """
     rows: list[Row] = []
+    too_large: dict[int, dict[str, int]] = {}
+    fits = False
     for (template, index), drawn in itertools.groupby(items, key=lambda item: (item.template, item.index)):
         family = list(drawn)
         stem = f"{family[0].category}_{family[0].subcategory}.{template}.{family[0].split}.{index}"
@@ -92,7 +98,13 @@ def in_sizes(items: Iterable[Item], later: Later, sizes: Sequence[int], ruler: R
         fixed = [item for item in family if item not in growing]
         rows += [{**item.row(), "context": 0, "context_unit": ruler.unit} for item in fixed]
         first = fixed[0].id if fixed else ""
+        least = max((_least(item.row(), later, ruler) for item in growing), default=0)
         for size in sizes:
+            if least > size:
+                largest = too_large.setdefault(size, {})
+                largest[template] = max(least, largest.get(template, 0))
+                continue
+            fits = True
             named = f"{stem}.{size}_{ruler.unit}"
             if len(growing) > 1:
                 first = f"{named}.{growing[0].variant}"
@@ -106,25 +118,32 @@ def in_sizes(items: Iterable[Item], later: Later, sizes: Sequence[int], ruler: R
                     "twin": first,
                 }
                 rows.append(_in_size({**item.row(), **identity}, later, size, ruler))
+    for size, largest in too_large.items():
+        needed = ", ".join(f"{template} ({least})" for template, least in largest.items())
+        told = f"With the question and the room for the answer, the facts alone take more than {size} {ruler.unit}: {needed}."
+        if not fits:
+            raise BankError(f"{told} Ask for a larger context.")
+        log.warning("%s Such items are not asked in this size.", told)
     return rows
 
 
 def _in_size(row: Row, later: Later, size: int, ruler: Ruler) -> Row:
+    mark, document = _document(row, later)
+    text = document.filled(size - _least(row, later, ruler), ruler.filler)
+    return {**row, "question": row["question"].replace(mark, text), "context": size, "context_unit": ruler.unit}
+
+
+def _least(row: Row, later: Later, ruler: Ruler) -> int:
+    """The size of the prompt without any filler."""
+    mark, document = _document(row, later)
+    bare = {**row, "question": row["question"].replace(mark, document.short)}
+    return ruler.prompt(bare) + _line_breaks(document) * ruler.line_break
+
+
+def _document(row: Row, later: Later) -> tuple[str, Document]:
     found = later.marked(row["question"])
     assert found is not None
-    mark, document = found
-
-    def asked(text: str) -> str:
-        return str(row["question"].replace(mark, text))
-
-    used = ruler.prompt({**row, "question": asked(document.short)}) + _line_breaks(document) * ruler.line_break
-    if used > size:
-        raise BankError(
-            f"The facts of {row['id']} alone take {used} {ruler.unit} with the question and the room for the answer; ask for a context "
-            f"of more than {size} {ruler.unit}."
-        )
-    text = document.filled(size - used, ruler.filler)
-    return {**row, "question": asked(text), "context": size, "context_unit": ruler.unit}
+    return found
 
 
 def _line_breaks(document: Document) -> int:

@@ -215,9 +215,27 @@ def test_sizes_in_words_need_no_tokenizer() -> None:
             assert ".3000_words" in row["id"]
 
 
-def test_a_size_that_cannot_hold_the_facts_is_refused(tokenizers: dict[str, str]) -> None:
-    with pytest.raises(BankError, match="ask for a context of more than 600 tokens"):
+def test_sizes_that_can_hold_no_facts_are_refused(tokenizers: dict[str, str]) -> None:
+    with pytest.raises(BankError, match=r"the facts alone take more than 600 tokens.*Ask for a larger context"):
         rows("long_context/retrieval", tokenizers["bytes"], [600], items=1)
+
+
+def test_a_draw_whose_facts_exceed_a_size_is_left_out_of_that_size_alone(caplog: pytest.LogCaptureFixture) -> None:
+    leaf = bank.named_leaf("long_context/retrieval")
+    found = bank.items_in_sizes(leaf, "test", [80, 3000], Words(), items=10)
+    draws = {size: {(row["template"], row["index"]) for row in found if row["context"] == size} for size in (80, 3000)}
+    assert draws[80]
+    assert draws[80] < draws[3000]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "more than 80 words" in said[0]
+
+
+def test_the_forced_choice_view_has_contexts_in_words() -> None:
+    view = bank.load_choices(leaf="long_context/inference", qb_items=2, qb_context_words=2500)["test"]
+    assert all(0.98 * 2500 <= len(row["question"].split()) <= 2500 for row in view if row["context"])
+    assert any(row["context"] for row in view)
+    assert all(row["choices"][row["target_index"]] == row["target"] for row in view)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +251,10 @@ def test_sizes_that_are_none_are_refused(given: Any) -> None:
         read_sizes(given, "qb_context_tokens")
 
 
-def test_without_a_tokenizer_the_error_says_what_to_pass(tmp_path: Path) -> None:
-    with pytest.raises(BankError, match="--model_args"):
-        long.load_items(leaf=LEAVES[0], qb_context_tokens=4096)
+def test_the_tokenizer_is_the_one_of_the_model_or_of_the_reference_model(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"leaf": LEAVES[0], "qb_context_tokens": 4096, "qb_items": 1}
+    named = long.load_items(**asked, pretrained=nano_path())["test"]
+    assert long.load_items(**asked)["test"]["question"] == named["question"]
     with pytest.raises(ModelError, match="no tokenizer at"):
         long.load_items(leaf=LEAVES[0], qb_context_tokens=4096, pretrained=str(tmp_path))
 
