@@ -18,6 +18,7 @@ Claim = NDArray[np.bool_]
 
 ENTAILED, CONTRADICTED, NEITHER = "entailed", "contradicted", "neither"
 VERDICTS = (ENTAILED, CONTRADICTED, NEITHER)
+WORDS = {ENTAILED: "true", CONTRADICTED: "false", NEITHER: "undetermined"}
 
 Formula = Any
 """An atom's number, or a connective with its parts: ``("if", 0, ("not", 1))``."""
@@ -95,3 +96,12 @@ def arrangements(n: int, n_kinds: int = 1) -> NDArray[np.int8]:
     orders = list(itertools.permutations(range(n)))
     worlds = [sum(kinds, ()) for kinds in itertools.product(orders, repeat=n_kinds)]
     return np.ascontiguousarray(np.array(worlds, dtype=np.int8).T)
+
+
+def negated(formula: Formula) -> Formula:
+    """The negation, without a double one."""
+    return formula[1] if isinstance(formula, tuple) and formula[0] == "not" else ("not", formula)
+
+
+def contrapositive(rule: Formula) -> Formula:
+    return ("if", negated(rule[2]), negated(rule[1]))
