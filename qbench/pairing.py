@@ -187,9 +187,10 @@ def pair(
     first = next(iter(before.values()))
     score = _main_score(first, task, select.metric)
     documents = tuple(sample["doc"] for sample in before.values())
-    in_bank = all(document.keys() >= ITEM_FIELDS for document in documents)
+    in_bank = all(map(_is_item, documents))
     item_ids = list(before)
     others = [after.get(item_id, NOT_ASKED) for item_id in item_ids]
+    _check_scored([*before.values(), *after.values()], score, task)
     return Pair(
         task=task,
         score=score,
@@ -219,11 +220,12 @@ def pair(
 
 def _by_item(samples: Sequence[Sample], task: str, filter_name: str | None) -> dict[str, Sample]:
     """Samples by item id. lm-eval writes one line per item and filter; one filter is read."""
-    for field in ("doc", "doc_id", "metrics"):
+    again = "Write them again with lm-eval 0.4.13 or later and --log_samples."
+    if not all(isinstance(sample, dict) and isinstance(sample.get("doc", {}), dict) for sample in samples):
+        raise SamplesError(f"The samples of {task} are not objects with a document that is one. {again}")
+    for field in ("doc", "doc_id", "doc_hash", "prompt_hash", "metrics"):
         if any(field not in sample for sample in samples):
-            raise SamplesError(
-                f"The samples of {task} have no field {field!r}. Write them again with lm-eval 0.4.13 or later and --log_samples."
-            )
+            raise SamplesError(f"The samples of {task} have no field {field!r}. {again}")
     filters = list(dict.fromkeys(sample.get("filter", "none") for sample in samples))
     if filter_name is not None and filter_name not in filters:
         raise PairingError(f"{task} has no filter {filter_name!r}; it has {', '.join(map(str, filters)) or 'none'}.")
@@ -240,13 +242,28 @@ def _by_item(samples: Sequence[Sample], task: str, filter_name: str | None) -> d
 
 
 def _item_id(sample: Sample, task: str) -> str:
-    return str(sample["doc"]["id"]) if sample["doc"].keys() >= ITEM_FIELDS else f"{task}:{sample['doc_id']}"
+    return str(sample["doc"]["id"]) if _is_item(sample["doc"]) else f"{task}:{sample['doc_id']}"
+
+
+def _is_item(document: Mapping[str, Any]) -> bool:
+    """Whether a document is an item of the bank."""
+    return document.keys() >= ITEM_FIELDS and isinstance(document["difficulty"], int | float)
 
 
 def _check_same(before: Mapping[str, Sample], after: Mapping[str, Sample], field: str, what: str, remedy: str) -> None:
     differing = [item_id for item_id, sample in before.items() if sample.get(field) != after[item_id].get(field)]
     if differing:
         raise PairingError(f"{len(differing)} of {len(before)} {what} (first: {differing[0]}). {remedy}")
+
+
+def _check_scored(samples: Sequence[Sample], score: str, task: str) -> None:
+    """A score that is null failed and counts as missing; one that is not there at all was another version's."""
+    n_without = sum(score not in sample for sample in samples)
+    if n_without:
+        raise SamplesError(
+            f"{n_without} of {len(samples)} samples of {task} have no {score!r}, which the others are scored by. Run both with the same "
+            "version of the task, or choose another --metric."
+        )
 
 
 def _clusters(documents: Sequence[Mapping[str, Any]], item_ids: list[str], task: str, field: str | None) -> list[str]:
@@ -279,13 +296,17 @@ def _main_score(sample: Sample, task: str, wanted: str | None) -> str:
 
 
 def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.float64]:
-    """The values of one metric; NaN where it is null or absent."""
+    """The values of one metric; NaN where it is null, absent, or infinite, which JSON does not know and our own files have as null."""
     values = [sample.get(name) for sample in samples]
-    if not set(map(type, values)) <= NUMBERS:
+    try:
+        numbers = np.array(values, dtype=float)  # None becomes NaN
+    except (OverflowError, TypeError, ValueError):
+        numbers = np.array([])
+    if len(numbers) < len(values) or not set(map(type, values)) <= NUMBERS:
         raise SamplesError(
             f"The metric {name!r} of {task} is not a number for each item, so it cannot be paired. Choose another task or metric."
         )
-    return np.array(values, dtype=float)  # None becomes NaN
+    return np.where(np.isinf(numbers), np.nan, numbers)
 
 
 def _measures(before: Sequence[Sample], after: Sequence[Sample], task: str) -> dict[str, tuple[Array, Array]]:

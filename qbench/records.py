@@ -129,7 +129,7 @@ class Sweep:
     def verdicts(self) -> list[dict[str, dict[str, str]]]:
         """What each finished look found, by level and by category (or task not of the bank), for those that it asked."""
         path = self.dir / LOOKS_FILE
-        return list(_read_json(path)["verdicts"]) if path.is_file() else []
+        return list(_read_json(path, {"verdicts": list})["verdicts"]) if path.is_file() else []
 
     @property
     def is_decided(self) -> bool:
@@ -151,7 +151,7 @@ def read_sweep(path: Path) -> Sweep:
         raise RunError(
             f"{path} is no sweep: it has no {SWEEP_FILE}. Give the folder that qbench sweep wrote (runs/NAME)."
         )
-    return Sweep(path, _read_json(path / SWEEP_FILE))
+    return Sweep(path, _read_json(path / SWEEP_FILE, {"baseline": str, "levels": list, "tasks": list}))
 
 
 def undecided(verdicts: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
@@ -166,7 +166,10 @@ def read_run(path: Path) -> Run:
     """Read one level's folder."""
     if not (path / RUN_FILE).is_file():
         raise RunError(f"{path} has not been run yet: it has no {RUN_FILE}. Run qbench sweep again to finish it.")
-    return Run(path, _read_json(path / RUN_FILE))
+    info = _read_json(path / RUN_FILE, {"cells": dict})
+    if not all(isinstance(cell, dict) and {"n_items", "sha256"} <= cell.keys() for cell in info["cells"].values()):
+        raise _unreadable(path / RUN_FILE, "a cell lacks its n_items or sha256")
+    return Run(path, info)
 
 
 def cell_name(task: str, look: int | None = None) -> str:
@@ -181,20 +184,26 @@ def samples_path(run_dir: Path, cell: str) -> Path:
     return run_dir / f"samples_{cell}.jsonl"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, needed: Mapping[str, type]) -> dict[str, Any]:
+    """Read a file of ours that has fields of these types."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["schema_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} cannot be read as a qbench file ({error}). Delete the folder and run qbench sweep again."
-        ) from None
+        raise _unreadable(path, str(error)) from None
     if version != SCHEMA_VERSION:
         raise RunError(
             f"{path} has schema version {version}, and this qbench reads version {SCHEMA_VERSION}. "
             "Use the qbench that wrote it, or sweep again."
         )
+    for field, kind in needed.items():
+        if not isinstance(content.get(field), kind):
+            raise _unreadable(path, f"{field} is missing or of another kind")
     return dict(content)
+
+
+def _unreadable(path: Path, why: str) -> RunError:
+    return RunError(f"{path} cannot be read as a qbench file ({why}). Delete the folder and run qbench sweep again.")
 
 
 # ---------------------------------------------------------------- writing

@@ -136,12 +136,41 @@ def test_no_items_at_all_are_refused() -> None:
         pair([], [], task=TASK)
 
 
-@pytest.mark.parametrize("field", ["doc", "doc_id", "metrics"])
+@pytest.mark.parametrize("field", ["doc", "doc_id", "doc_hash", "prompt_hash", "metrics"])
 def test_samples_of_another_lm_eval_are_refused(field: str) -> None:
     before = bank_samples([1])
     del before[0][field]
     with pytest.raises(SamplesError, match=rf"no field '{field}'.*--log_samples"):
         pair(before, bank_samples([1]), task=TASK)
+
+
+def test_an_infinite_score_is_missing_as_in_our_own_files() -> None:
+    pairs = pair(bank_samples([1, 1]), bank_samples([math.inf, math.nan]), task=TASK)
+    assert np.isnan(pairs.level).all()
+    assert pairs.n_failed == 2
+
+
+@pytest.mark.parametrize("change", [{"score": 10**400}, {"doc": "a text"}, {"doc": None}])
+def test_what_no_scorer_writes_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(SamplesError, match=r"is not a number for each item|are not objects with a document"):
+        pair(bank_samples([1, 1]), [{**line, **change} for line in bank_samples([1, 1])], task=TASK)
+
+
+def test_samples_that_are_no_objects_are_refused() -> None:
+    with pytest.raises(SamplesError, match="are not objects with a document that is one"):
+        pair(bank_samples([1, 1]), [1, 2], task=TASK)  # type: ignore[list-item]
+
+
+def test_a_score_that_one_side_does_not_have_is_refused_and_not_missing() -> None:
+    after = bank_samples([1, 1, 1])
+    del after[1]["score"]
+    with pytest.raises(SamplesError, match="1 of 6 samples of qbench_logic_deduction have no 'score'"):
+        pair(bank_samples([1, 1, 1]), after, task=TASK)
+
+
+def test_a_document_with_a_difficulty_of_its_own_is_no_item_of_the_bank() -> None:
+    lines = [{**line, "doc": {**line["doc"], "difficulty": "hard"}} for line in bank_samples([1, 0])]
+    assert not pair(lines, lines, task="theirs").in_bank
 
 
 def test_a_metric_that_is_no_number_is_refused() -> None:

@@ -60,12 +60,22 @@ def test_a_task_without_a_finished_cell(run_dir: Path) -> None:
         ('{"schema_version": 99}', "schema version 99, and this qbench reads version 1"),
         ('{"levels": []}', "cannot be read as a qbench file"),
         ('{"schema_vers', "cannot be read as a qbench file"),
+        ('{"schema_version": 1, "baseline": "fp16", "tasks": []}', r"qbench file \(levels is missing"),
     ],
 )
 def test_another_schema_fails_with_a_sentence(run_dir: Path, content: str, message: str) -> None:
     (run_dir.parent / SWEEP_FILE).write_text(content)
     with pytest.raises(RunError, match=message):
         read_sweep(run_dir.parent)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"), [([], "cells is missing or of another kind"), ({"task": {"n_items": 1}}, "a cell lacks its")]
+)
+def test_a_run_without_its_cells_fails_with_a_sentence(run_dir: Path, cells: object, message: str) -> None:
+    write_json(run_dir / RUN_FILE, {"cells": cells})
+    with pytest.raises(RunError, match=message):
+        read_run(run_dir)
 
 
 def test_a_folder_that_is_no_sweep(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -562,6 +563,78 @@ def test_the_report_sets_the_measured_loss_beside_the_expected_one(result: Repor
 
 
 # ---------------------------------------------------------------- bad input
+
+
+def rewrite(folder: Path, change: Callable[[list[Any]], list[Any]], level: str = "q4") -> None:
+    """Write the samples of one cell again as if the sweep had written them."""
+    run = records.read_run(folder / level)
+    run.info["cells"]["gsm8k"] |= records.write_samples(folder / level, "gsm8k", change(run.samples("gsm8k")))
+    records.write_json(folder / level / records.RUN_FILE, run.info)
+
+
+def other_bank(folder: Path) -> None:
+    run = records.read_run(folder / "q4")
+    records.write_json(folder / "q4" / records.RUN_FILE, {**run.info, "bank": {"version": "2", "sha256": "c" * 64}})
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "another bank": (other_bank, "was asked from bank"),
+    "other prompts": (
+        lambda run: rewrite(run, lambda lines: [{**lines[0], "prompt_hash": "0"}, *lines[1:]]),
+        "different prompts",
+    ),
+    "other items": (lambda run: rewrite(run, lambda lines: lines[1:]), "59 items; 1 appear only in the baseline"),
+    "an id twice": (
+        lambda run: rewrite(run, lambda lines: [*lines, lines[0]]),
+        "1 of 61 samples of gsm8k repeat an item",
+    ),
+    "no object": (lambda run: rewrite(run, lambda lines: [1, 2]), "are not objects with a document"),
+    "another lm-eval": (
+        lambda run: rewrite(run, lambda lines: [{"doc": line["doc"]} for line in lines]),
+        "no field 'doc_id'",
+    ),
+    "half samples": (lambda run: cut(run / "q4" / "samples_gsm8k.jsonl"), "is not the file that was written"),
+    "half a run": (lambda run: cut(run / "q4" / records.RUN_FILE), "cannot be read as a qbench file"),
+    "half a plan": (lambda run: cut(run / records.SWEEP_FILE), "cannot be read as a qbench file"),
+    "no samples": (lambda run: (run / "q4" / "samples_gsm8k.jsonl").unlink(), "is missing though run.json names it"),
+    "an empty folder": (lambda run: shutil.rmtree(run), "is no sweep: it has no sweep.json"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_bad_input_is_a_sentence_status_2_and_no_output(
+    sweep_dir: Path, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "nano"
+    shutil.copytree(sweep_dir, run, ignore=shutil.ignore_patterns("report"))
+    damage, message = BROKEN[what]
+    damage(run)
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["report", str(run)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("qbench: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_equal_and_missing_scores_are_reported_as_what_they_are(sweep_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(sweep_dir, tmp_path / "nano", ignore=shutil.ignore_patterns("report"))
+    for level in ("fp16", "q8"):
+        rewrite(tmp_path / "nano", lambda lines: [{**line, "score": 1.0} for line in lines], level)
+    rewrite(tmp_path / "nano", lambda lines: [{**line, "score": math.nan} for line in lines], "q2")
+    result = report(tmp_path / "nano", n_resamples=N_RESAMPLES)
+    equal = cell(result.table, "gsm8k", "q8").difference
+    assert equal.value == 0
+    assert equal.interval.low < 0 < equal.interval.high  # that nothing flipped does not prove that nothing can
+    missing = cell(result.table, "gsm8k", "q2")
+    assert (missing.verdict, missing.n_failed) == (Verdict.NOT_ESTIMABLE, 60)
+    assert "No interval for gsm8k: no item has a score at both levels." in text(result, "md")
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

@@ -195,8 +195,10 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise QBenchError(f"confidence must lie between 0 and 1, not {self.confidence:g}; 0.95 is usual.")
-        if not self.margin > 0:
-            raise QBenchError(f"margin must be above 0 percentage points, not {self.margin:g}; 2 is the default.")
+        if not 0 < self.margin < math.inf:
+            raise QBenchError(
+                f"margin must be above 0 percentage points, and finite, not {self.margin:g}; 2 is the default."
+            )
 
 
 def read_target(name: str) -> Target:
