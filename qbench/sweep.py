@@ -212,9 +212,10 @@ def sweep(
 
 
 def _check_looks(until: str, levels: Sequence[str], limit: int | None) -> None:
-    """
+    """Refuse what cannot be asked in looks.
+
     Raises:
-        QBenchError: a sweep of this kind cannot be had.
+        QBenchError: another end than ``decided``, a limit, or nothing to compare with the baseline.
     """
     if until != DECIDED:
         raise QBenchError(

@@ -380,8 +380,12 @@ class _Sequential(_Statistics):
         for look, plain, some, seen in self._looks(scores, items):
             rows.append(row(plain, some, seen))
             for cell in rows[-1].cells:
-                p_value = repeated_p_value(cell.difference.p_value, look, self.shares)
-                cells[cell.level] = replace(cell, difference=replace(cell.difference, p_value=p_value), look=look)
+                cells[cell.level] = replace(
+                    cell,
+                    difference=self._repeated(cell.difference, look),
+                    relative_loss=self._repeated(cell.relative_loss, look),
+                    look=look,
+                )
         longest = max(rows, key=lambda found: found.baseline.n_items)
         return replace(longest, cells=tuple(cells[level] for level in self.levels))
 
@@ -389,9 +393,14 @@ class _Sequential(_Statistics):
         self, scores: Scores, items: Mask, estimates: Callable[[_Statistics, Scores, Mask], list[Estimate]]
     ) -> list[Estimate]:
         found: dict[str, Estimate] = {}
-        for _, plain, some, seen in self._looks(scores, items):
-            found |= zip(plain.levels, estimates(plain, some, seen), strict=True)
+        for look, plain, some, seen in self._looks(scores, items):
+            of_levels = (self._repeated(estimate, look) for estimate in estimates(plain, some, seen))
+            found |= zip(plain.levels, of_levels, strict=True)
         return [found[level] for level in self.levels]
+
+    def _repeated(self, estimate: Estimate, look: int) -> Estimate:
+        """An estimate whose p-value knows that there were other looks, as its interval does."""
+        return replace(estimate, p_value=repeated_p_value(estimate.p_value, look, self.shares))
 
     def _looks(self, scores: Scores, items: Mask) -> Iterator[tuple[int, _Statistics, Scores, Mask]]:
         """Levels that rest on the same look: that look, the statistics at its confidence, their scores, and the items that count.
