@@ -70,6 +70,11 @@ def _add_sweep(commands: Any) -> None:
         "(default: fp16,q8,q6,q5,q4,q3,q2)",
     )
     sweep.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="what makes and runs the levels: intx, or gguf for files of llama.cpp (default: intx)",
+    )
+    sweep.add_argument(
         "--tasks",
         type=_names,
         metavar="A,B,…",
@@ -313,6 +318,7 @@ def _sweep(options: argparse.Namespace) -> int:
     wanted = _given(
         options,
         "levels",
+        "engine",
         "tasks",
         "run",
         "items",
@@ -389,6 +395,7 @@ def _print_report(result: Any) -> None:
 
 
 def _levels(options: argparse.Namespace) -> int:
+    from qbench.gguf.types import TYPES
     from qbench.levels import LEVELS, read_mix, shipped_mixes
 
     print(f"{'level':<8} {'engine':<7} {'bits':>4} {'values':>7} {'bits/weight':>11} {'vs FP32':>8} {'vs FP16':>8}")
@@ -399,6 +406,13 @@ def _levels(options: argparse.Namespace) -> int:
         print(f"{level.name:<8} {engine:<7} {storage} {32 / size:>7.1f}x {16 / size:>7.1f}x")
     print(
         "as-is:PATH  a checkpoint that is quantized already: GPTQ, AWQ, FP8, compressed-tensors, bitsandbytes, torchao"
+    )
+    print(f"\n{'level':<8} {'gguf':<7} {'bits/weight':>11} {'vs FP32':>8} {'vs FP16':>8}")
+    for name, stored in TYPES.items():
+        size = stored.bits_per_weight
+        print(f"{name:<8} {stored.file:<7} {size:>11.2f} {32 / size:>7.1f}x {16 / size:>7.1f}x")
+    print(
+        "(qbench sweep --engine gguf: whole files of llama.cpp, which keep some tensors at more bits; sizes of Llama 3.1 8B)"
     )
     print("\nmixes (their size depends on the model; run.json has it)")
     for name, path in shipped_mixes().items():

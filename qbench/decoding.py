@@ -133,7 +133,7 @@ def _verify(
         result.accepted = agreed
         result.tokens.extend(draft[:agreed])
         if not result.is_finished:
-            _append(result, own[agreed], ending)
+            append(result, own[agreed], ending)
             result.stopped = result.stopped or ending.is_stopped(result.tokens)
 
 
@@ -161,7 +161,7 @@ def _continue(
                 continue
             result.failed = broken
             if not broken:
-                _append(result, token, ending)
+                append(result, token, ending)
             if n_steps % STOP_CHECK_EVERY == 0 and not result.is_finished:
                 result.stopped = ending.is_stopped(result.tokens)
         kept = [row for row, result in enumerate(rows) if not result.is_finished]
@@ -227,7 +227,8 @@ def roomy_cache(model: torch.nn.Module) -> DynamicCache:
     return cache
 
 
-def _append(result: Decoded, token: int, ending: Ending) -> None:
+def append(result: Decoded, token: int, ending: Ending) -> None:
+    """Take one more token, or the end, into a response."""
     if token in ending.tokens:
         result.stopped = True
     else:

@@ -138,7 +138,10 @@ class Mix:
     about: str = ""
 
     is_full_precision = False
-    is_made_on_loading = False
+
+    @property
+    def is_made_on_loading(self) -> bool:
+        return self.default.is_made_on_loading
 
     def assign(self, modules: Iterable[str]) -> dict[str, Level]:
         """Give every module its level.

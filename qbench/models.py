@@ -11,7 +11,7 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from lm_eval.utils import simple_parse_args_string
 from tqdm import tqdm
 
 from qbench import choices, cost, levels
@@ -26,6 +27,7 @@ from qbench.choices import Branches
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
 from qbench.levels import Rung
+from qbench.notes import NAN_LOGITS, Note, report_failures
 from qbench.quant import bnb
 from qbench.quant.apply import apply
 from qbench.quant.as_is import check_vocabulary, configuration
@@ -34,8 +36,6 @@ from qbench.quant.modules import units
 from qbench.quant.proof import Proof
 from qbench.quant.weights import Checkpoint, Stored
 from qbench.scoring import FAILED
-
-log = logging.getLogger(__name__)
 
 Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
 """A log-likelihood request as lm-eval hands it on: (context, continuation) as text, and both as token ids."""
@@ -46,17 +46,17 @@ def nano_path() -> str:
     return str(files("qbench") / "nano")
 
 
-@dataclass(frozen=True)
-class Note:
-    """What happened while one prompt was answered, beside the response itself."""
+MODELS = {"gguf": "qbench.gguf.model:GGUFLM"}
+"""Engines that bring a model of their own; all others are levels of lm-eval's Hugging Face model."""
 
-    n_tokens: int = 0
-    accepted: int = 0
-    """Tokens of the draft that this level would have written too."""
-    truncated: bool = False
-    """Cut off at the limit of new tokens."""
-    failed: str = ""
-    """Why there is no response: NaN logits, or a prompt that the model's window cannot hold."""
+
+def open_model(**arguments: Any) -> Any:
+    """The model for lm-eval that these arguments describe, of the class that their ``engine`` needs."""
+    target = MODELS.get(arguments.get("engine", ""))
+    if target is None:
+        return QBenchLM(**arguments)
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)(**arguments)
 
 
 class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
@@ -65,7 +65,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
     Args:
         pretrained: a local folder or a hub id; by default the reference model that ships with qbench.
         level: name of a level or mix, the path of a mix, or ``as-is:PATH`` for a checkpoint of this model that is quantized already.
-        engine: the library that quantizes; ``intx`` today.
+        engine: the library that quantizes; ``intx``. (``gguf`` is another class: see `open_model`.)
         dtype: what the arithmetic is done in. ``auto`` takes the checkpoint's own, but float32 on a CPU, where bf16 is slower and its
             rounding noise would drown the small levels.
         kwargs: everything else that lm-eval's ``hf`` model takes.
@@ -85,7 +85,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         **kwargs: Any,
     ) -> None:
         if engine not in levels.ENGINES:
-            raise LevelError(f"There is no engine {engine!r}; known are {', '.join(levels.ENGINES)}.")
+            raise LevelError(f"There is no engine {engine!r}; known are {', '.join([*levels.ENGINES, *MODELS])}.")
         wanted = levels.resolve(level)  # before anything expensive, so that a typo costs nothing
         # lm_eval's command line always names a device, cuda:0 on a machine without one, and lm-eval then falls back to the CPU.
         if not torch.accelerator.is_available() or (device is None and not torch.cuda.is_available()):
@@ -122,6 +122,17 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         """True: a prompt with NaN logits gets a note and a marked response; False: it ends the evaluation."""
         self._set_level(wanted)
 
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> Any:
+        """What lm-eval calls with the text of ``--model_args``."""
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
+
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> Any:
+        """What lm-eval calls with the arguments as a dictionary, its own (batch size, device) apart."""
+        given = {name: value for name, value in (additional_config or {}).items() if value is not None}
+        return open_model(**arg_dict, **given)
+
     # ------------------------------------------------------------ levels
 
     def set_level(self, name: str) -> Proof:
@@ -130,8 +141,8 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         assert self.proof is not None
         return self.proof
 
-    def check_level(self, name: str) -> None:
-        """Find out whether the model can be brought to a level, without doing it.
+    def check_level(self, name: str) -> Rung:
+        """Find out whether the model can be brought to a level, without doing it, and return the level.
 
         Raises:
             QBenchError: a library is missing, a checkpoint has another vocabulary, or a mix has a rule that decides for no module.
@@ -143,6 +154,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             level.assign([unit.name for unit in units(self.model)])
         elif level.engine == "bnb":
             bnb.configuration(level, self._loading.get("dtype"))
+        return level
 
     def _set_level(self, level: Rung) -> None:
         is_loaded = self.proof is None and bool(self._loading)  # by lm-eval, for this very level
@@ -217,6 +229,10 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             super()._create_model(**self._loading)
         self.model.eval().tie_weights()
 
+    @property
+    def weights_dtype(self) -> str:
+        return str(self.model.dtype)
+
     def get_model_info(self) -> dict[str, Any]:
         """Beside what lm-eval records: the level, and the proof that it was applied."""
         info: dict[str, Any] = super().get_model_info() if isinstance(self.pretrained, str) else {}
@@ -277,7 +293,11 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         answered = dict(zip(fitting, decoded, strict=True))
         responses = []
         for at, prompt in enumerate(prompts):
-            note = _note(answered[at]) if at in answered else self._too_long(len(encoded[at]), max_new_tokens[at])
+            note = (
+                Note.of(answered[at])
+                if at in answered
+                else Note.too_long(len(encoded[at]), max_new_tokens[at], self.max_length)
+            )
             self.notes[prompt] = note
             responses.append(FAILED + note.failed if note.failed else self._text(answered[at], stops))
             self.cache_hook.add_partial("generate_until", requests[at].args, responses[-1])
@@ -303,11 +323,6 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
     def _rows(self) -> int:
         """Rows of a batch. lm-eval's ``auto`` probes the memory; our batches are bounded in tokens anyway."""
         return self.max_batch_size if str(self.batch_size).startswith("auto") else int(self.batch_size)
-
-    def _too_long(self, n_prompt: int, n_new: int) -> Note:
-        return Note(
-            failed=f"not applicable: a prompt of {n_prompt} tokens and up to {n_new} new ones exceed the window of {self.max_length}"
-        )
 
     # ------------------------------------------------------------ log-likelihoods
 
@@ -347,7 +362,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             if texts is not None and math.isnan(log_likelihood):
                 too_long = len(context) + len(continuation) > self.max_length + 1
                 self.notes[texts[0]] = (
-                    self._too_long(len(context), len(continuation)) if too_long else Note(failed=NAN_LOGITS)
+                    Note.too_long(len(context), len(continuation), self.max_length)
+                    if too_long
+                    else Note(failed=NAN_LOGITS)
                 )
         return results
 
@@ -364,30 +381,5 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         return list(results)
 
     def _report_failures(self, requests: Sequence[Instance]) -> None:
-        if self.record_failures:
-            return
-        reasons = [note.failed for request in requests if (note := self.notes.get(request.args[0])) and note.failed]
-        if NAN_LOGITS in reasons:
-            raise ModelError(
-                f"At level {self.level.name}, {reasons.count(NAN_LOGITS)} of {len(requests)} prompts gave logits that are not numbers, "
-                "and lm_eval would count them as wrong. Try dtype=float32, or run qbench sweep, which records them as failed."
-            )
-        if reasons:
-            log.warning(
-                "%d of %d prompts are too long for this model and were left out (%s)",
-                len(reasons),
-                len(requests),
-                reasons[0],
-            )
-
-
-NAN_LOGITS = "NaN logits"
-
-
-def _note(decoded: Decoded) -> Note:
-    return Note(
-        n_tokens=len(decoded.tokens),
-        accepted=decoded.accepted,
-        truncated=not decoded.stopped and not decoded.failed,
-        failed=NAN_LOGITS if decoded.failed else "",
-    )
+        if not self.record_failures:
+            report_failures(requests, self.notes, self.level.name, "Try dtype=float32")

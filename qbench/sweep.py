@@ -18,8 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,11 @@ from tqdm import tqdm
 from qbench import bank, levels, looks, records
 from qbench import cost as costs
 from qbench.errors import BankError, QBenchError, RunError, did_you_mean
+from qbench.gguf.files import open_file
+from qbench.gguf.model import GGUFLM
 from qbench.levels import Rung
-from qbench.models import Note, QBenchLM, nano_path
+from qbench.models import QBenchLM, nano_path, open_model
+from qbench.notes import Note
 from qbench.quant.as_is import quantization
 from qbench.quant.weights import Checkpoint
 from qbench.records import REPEAT, Sample
@@ -45,7 +47,8 @@ DEFAULT_TASKS = ("qbench_*",)
 DEFAULT_BATCH_SIZE = 64
 DECIDED = "decided"
 LIBRARIES = ("qbench", "lm_eval", "torch", "transformers", "torchao", "datasets", "numpy", "scipy", "sympy")
-OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gptqmodel", "optimum")
+OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gguf", "gptqmodel", "llama_cpp_python", "optimum")
+DEFAULT_ENGINE = "intx"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Plan:
 
     model: str
     model_sha256: str
+    engine: str
     model_args: dict[str, Any]
     metadata: dict[str, Any]
     """What is handed to the tasks, such as ``qb_context_tokens``."""
@@ -112,6 +116,7 @@ def sweep(
     model_args: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
     include_path: Sequence[Path] = (),
+    engine: str = DEFAULT_ENGINE,
     noise_floor: bool = True,
     drafts: bool = True,
     cost: bool = True,
@@ -136,6 +141,7 @@ def sweep(
         model_args: further arguments of the model, as lm-eval's ``--model_args``.
         metadata: further arguments of the tasks, as lm-eval's ``--metadata``: ``{"qb_context_tokens": [8192]}``.
         include_path: folders with task YAMLs of one's own.
+        engine: what makes and runs the levels: ``intx``, or ``gguf`` for files of llama.cpp.
         noise_floor: also evaluate the baseline a second time, at another batch size.
         drafts: verify the response of the level above before decoding (see `qbench.decoding`).
         cost: measure each level's speed and energy on a prompt of its own, for a second or two (see `qbench.cost`).
@@ -157,8 +163,10 @@ def sweep(
     if until is not None:
         _check_looks(until, levels, limit)
     settings = Settings(margin, confidence)
-    if own := sorted({"pretrained", "level", "batch_size"} & (model_args or {}).keys()):
-        raise QBenchError(f"The model arguments must not set {', '.join(own)}: --model, --levels and --batch-size do.")
+    if own := sorted({"pretrained", "level", "batch_size", "engine"} & (model_args or {}).keys()):
+        raise QBenchError(
+            f"The model arguments must not set {', '.join(own)}: --model, --levels, --batch-size and --engine do."
+        )
     # As lm_eval does, with the model's arguments: qbench-long counts in the tokens of its tokenizer.
     asked = {**(model_args or {}), "pretrained": model or nano_path()}
     asked |= {**(metadata or {}), "qb_items": items, "qb_seed": seed}
@@ -168,21 +176,21 @@ def sweep(
         with quiet():
             loaded = _load_tasks(manager, names, num_fewshot, seed)
             started = time.perf_counter()
-            lm = QBenchLM(pretrained=model or nano_path(), batch_size=batch_size, **(model_args or {}))
+            lm = open_model(pretrained=model or nano_path(), engine=engine, batch_size=batch_size, **(model_args or {}))
             load_seconds = time.perf_counter() - started
         lm.record_failures = True
         documents = (
             {name: [dict(document) for document in task.eval_docs] for name, task in loaded.items()} if until else {}
         )
-        for name in levels:  # now, and not after hours of other levels
-            lm.check_level(name)
+        checked = {name: lm.check_level(name) for name in levels}  # now, and not after hours of other levels
         plan = Plan(
             model=model or "nano",
             model_sha256=lm.weights_sha256(),
+            engine=engine,
             model_args=dict(model_args or {}),
             metadata=dict(metadata or {}),
             levels=list(levels),
-            stored_as={_folder(name): _describe(_resolved(name)) for name in levels},
+            stored_as={_folder(name): _describe(level) for name, level in checked.items()},
             tasks=list(loaded),
             items=items,
             limit=limit,
@@ -405,7 +413,7 @@ def _ask_in_looks(
 class _Bench:
     """What every cell of a sweep needs: the model, where to write to, and the plan."""
 
-    lm: QBenchLM
+    lm: QBenchLM | GGUFLM
     run_dir: Path
     plan: Plan
     bar: Any
@@ -503,7 +511,7 @@ def _is_finished(level_dir: Path, finished: Mapping[str, Any], cell: Cell) -> bo
 
 
 def _evaluate(
-    lm: QBenchLM, cells: Sequence[Cell], level_dir: Path, sources: Sequence[records.Run], plan: Plan
+    lm: QBenchLM | GGUFLM, cells: Sequence[Cell], level_dir: Path, sources: Sequence[records.Run], plan: Plan
 ) -> dict[str, Any]:
     """Let lm-eval evaluate a portion of cells, write their samples, and return what run.json says of them."""
     lm.notes = {}
@@ -586,29 +594,40 @@ def _drafts(sources: Sequence[records.Run], cell: Cell) -> Iterator[tuple[str, s
 # ---------------------------------------------------------------- provenance
 
 
-def _provenance(lm: QBenchLM, plan: Plan) -> dict[str, Any]:
-    installed = [library for library in OPTIONAL_LIBRARIES if find_spec(library)]
+def _provenance(lm: QBenchLM | GGUFLM, plan: Plan) -> dict[str, Any]:
     assert lm.proof is not None
     return {
         "model": {
             "name": plan.model,
             "sha256": plan.model_sha256,
             "n_parameters": lm.proof.n_parameters,
-            "dtype": str(lm.model.dtype),
+            "dtype": lm.weights_dtype,
         },
         "bank": plan.bank,
         "seeds": {"items": plan.seed, "fewshot": plan.seed},
         "batch_size": lm.batch_size_per_gpu,
+        "engine": plan.engine,
         "versions": {
             "python": platform.python_version(),
-            **{library: version(library) for library in (*LIBRARIES, *installed)},
+            **{library: version(library) for library in LIBRARIES},
+            **{library: found for library in OPTIONAL_LIBRARIES if (found := _version(library))},
         },
         "git_commit": _git_commit(),
         "hardware": _hardware(),
     }
 
 
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
 def _describe(level: Rung) -> dict[str, Any]:
+    if isinstance(level, levels.AsIs) and level.path.endswith(".gguf"):
+        hashed = open_file(Path(level.path)).weights_sha256
+        return {"kind": "as-is", "path": level.path, "sha256": hashed, "quantization": {"quant_method": "gguf"}}
     if isinstance(level, levels.AsIs):
         hashed = Checkpoint(level.path).sha256()
         return {"kind": "as-is", "path": level.path, "sha256": hashed, "quantization": quantization(level.path)}

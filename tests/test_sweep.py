@@ -283,7 +283,11 @@ def test_a_folder_with_another_plan_is_refused(finished: Sweep, random_llama: Pa
             QBenchError,
             "The first level is the baseline of every comparison and must be fp16, not q8",
         ),
-        ({"model_args": {"level": "q4"}}, QBenchError, "must not set level: --model, --levels and --batch-size do"),
+        (
+            {"model_args": {"level": "q4"}},
+            QBenchError,
+            "must not set level: --model, --levels, --batch-size and --engine do",
+        ),
         ({"tasks": ["qbench_numerical_aritmetic"]}, BankError, r"Did you mean qbench_numerical_arithmetic\?"),
     ],
 )

@@ -54,6 +54,14 @@ class Checkpoint:
                     found[name] = Stored(end - start, tensor["dtype"] in FLOATS)
         return found
 
+    def names(self) -> list[str]:
+        return list(self._where)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one tensor, which is not read for it."""
+        with safe_open(self._where[name], framework="pt") as file:
+            return tuple(file.get_slice(name).get_shape())
+
     def sha256(self) -> str:
         """SHA-256 over the weight files, in name order."""
         total = hashlib.sha256()
