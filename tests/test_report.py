@@ -364,7 +364,7 @@ def test_every_format_is_written_into_the_run(sweep_dir: Path, result: Report) -
 def test_figures_are_written_when_asked_for(sweep_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(sweep_dir), "--formats", "figures"]) == 0
     printed = capsys.readouterr().out
-    for name in ("heatmap", "curves", "difficulty", "pareto"):
+    for name in ("heatmap", "curves", "difficulty", "pareto", "forest_logic", "forest_numerical"):
         path = sweep_dir / "report" / "figures" / name
         assert f"{path}.pdf" in printed
         assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
@@ -404,6 +404,26 @@ def test_markdown_says_what_a_reader_needs(result: Report) -> None:
         assert words in page
     tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
     assert all(len({line.count(" | ") for line in lines if "--:" not in line}) == 1 for lines in tables)
+
+
+def test_the_first_lines_say_what_broke_by_how_much_and_how_sure(result: Report) -> None:
+    table = re.search(
+        r"\| *\| all categories \| proven losses \| lost the most \|\n.*?\n\n", text(result, "md"), re.DOTALL
+    )
+    assert table
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[0].strip().splitlines()[2:]]
+    assert [line[0] for line in lines] == ["q8", "q4", "q2"]  # the noise floor is no level
+    rows = [row for row in result.table.rows if row.kind is not Kind.ALL]
+    cells = {row.name: row.cells[-1] for row in rows}  # at q2
+    proven = sum(cell.p_holm <= 0.05 and cell.difference.value < 0 for cell in cells.values())
+    worst = min(cells, key=lambda name: cells[name].difference.value)
+    assert lines[2][2] == f"{proven} of {len(rows)}"
+    assert lines[2][3].startswith(f"{worst} ")
+    value, low, high = (
+        f"{100 * end:+.1f}".replace("-", "−")
+        for end in (cells[worst].difference.value, *cells[worst].difference.interval)
+    )
+    assert f"{value} [{low}, {high}]" in lines[2][3]
 
 
 def test_markdown_shows_hostile_text_as_text(tmp_path: Path) -> None:

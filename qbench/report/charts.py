@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -37,7 +38,7 @@ def heatmap(table: Table) -> Spec:
         labelExpr="split(datum.label, '-')",
         labelPadding=6 + 12 * (n_lines - 1),
     )
-    strong = f"abs(datum.difference) > {0.6 * WORST}"
+    strong = f"abs(datum.difference) > {0.7 * WORST}"
     base = _chart().encode(
         x=alt.X("level:N", sort=list(table.compared), title=None, axis=head),
         y=alt.Y("row:N", sort=[label(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
@@ -95,7 +96,7 @@ def difficulty(table: Table) -> Spec:
             "level:N",
             sort=levels,
             scale=alt.Scale(domain=levels, range=_gradient(len(levels))),
-            legend=alt.Legend(orient="top", title=None, columns=5),
+            legend=alt.Legend(orient="top", title=None, columns=5, symbolOpacity=1),
         ),
         tooltip=["difficulty:O", "level:N", alt.Tooltip("text:N", title="score, %")],
     )
@@ -175,17 +176,28 @@ PAPER_WIDTH = 420  # of a figure that fills its container on the page
 
 
 def render(table: Table) -> dict[str, bytes]:
-    """Return the figures that there is something to draw in, as PDF and SVG."""
-    files = {}
+    """Return the figures that there is something to draw in, as PDF and SVG; the forest of each category at the last level."""
+    files: dict[str, bytes] = {}
     for name, draw in FIGURES.items():
         spec = draw(table)
         if not spec["datasets"][DATA]:
             continue
-        if spec.get("width") == "container":
-            spec["width"] = PAPER_WIDTH
-        files[f"figures/{name}.pdf"] = vl_convert.vegalite_to_pdf(spec)
-        files[f"figures/{name}.svg"] = vl_convert.vegalite_to_svg(spec).encode()
+        files |= _drawn(name, spec)
+    for category in dict.fromkeys(row.category for row in table.templates):
+        rows = tuple(row for row in table.templates if row.category == category)
+        spec = forest(replace(table, templates=rows))
+        if spec["datasets"][DATA]:
+            files |= _drawn(f"forest_{category}", spec)
     return files
+
+
+def _drawn(name: str, spec: Spec) -> dict[str, bytes]:
+    if spec.get("width") == "container":
+        spec["width"] = PAPER_WIDTH
+    return {
+        f"figures/{name}.pdf": vl_convert.vegalite_to_pdf(spec),
+        f"figures/{name}.svg": vl_convert.vegalite_to_svg(spec).encode(),
+    }
 
 
 # ---------------------------------------------------------------- parts
@@ -220,11 +232,11 @@ def _curve(table: Table, *, height: int) -> Any:
     scale = alt.Scale(domain=domain, nice=False, clamp=True)
     y_axis = alt.Axis(tickCount=4, grid=True)
     base = _chart().encode(
-        x=alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=angle, labelLimit=56, grid=False))
+        x=alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=angle, labelLimit=96, grid=False))
     )
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title=None, scale=scale, axis=y_axis)
+        return alt.Y(f"{field}:Q", title="points", scale=scale, axis=y_axis)
 
     zero = _chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(y=alt.datum(0))
     floor = base.mark_area(opacity=0.25, color=NEUTRAL).encode(y=y("floor_low"), y2="floor_high")

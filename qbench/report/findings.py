@@ -1,7 +1,8 @@
-"""What a report found, in a few sentences. None of them has a number without its interval."""
+"""What a report found, in a few sentences and in a line for each level. None of them has a number without its interval."""
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import change, label, not_estimable, points, share
@@ -11,6 +12,42 @@ from qbench.stats import Estimate, Verdict
 def findings(table: Table) -> list[str]:
     """The largest loss, what breaks first, where the cliff is, and what of all this is noise."""
     return [*_largest(table), *_first(table), *_cliff(table), *_noise(table), *_stop(table)]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One level in a line."""
+
+    level: str
+    bits_per_weight: float
+    overall: Cell | None
+    """Of all categories; None where there is no such row."""
+    degraded: int
+    """Categories and tasks whose loss is proven, after Holm's correction."""
+    estimable: int
+    hardest: tuple[Row, Cell] | None
+    """The category or task that lost the most."""
+
+
+def at_a_glance(table: Table) -> list[Glance]:
+    """Every level but the noise floor: what it lost, and where the most."""
+    total = next((row for row in table.rows if row.kind is Kind.ALL), None)
+    found = []
+    for position, level in enumerate(table.levels[1:]):
+        if level.name == table.noise_floor:
+            continue
+        cells = [(row, cell) for row, cell in _cells(table) if cell.level == level.name]
+        found.append(
+            Glance(
+                level.name,
+                level.bits_per_weight,
+                total.cells[position] if total else None,
+                sum(cell.is_degraded_after_holm(table.settings.confidence) for _, cell in cells),
+                len(cells),
+                min(cells, key=lambda entry: entry[1].difference.value, default=None),
+            )
+        )
+    return found
 
 
 def _number(estimate: Estimate) -> str:

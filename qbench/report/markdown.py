@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from qbench.report.expected import Comparison
+from qbench.report.findings import at_a_glance, findings
 from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
 from qbench.report.table import Cell, ItemRow, Kind, Rank, Row, Table
 from qbench.report.wording import (
@@ -31,6 +32,7 @@ def render(table: Table) -> str:
     """Return the whole report."""
     sections = [
         _head(table),
+        _glance(table),
         _differences(table, table.rows),
         _legend(table),
         *([_looks(table)] if table.looks else []),
@@ -61,6 +63,20 @@ def render(table: Table) -> str:
 def _head(table: Table) -> str:
     notice = f"\n\n> {DEMONSTRATION}" if table.provenance.is_demonstration else ""
     return f"# What quantization changed: {_safe(table.provenance.model)}{notice}\n\n{_safe(caption(table))}."
+
+
+def _glance(table: Table) -> str:
+    """What broke, by how much, and how sure that is: a line for each level, and sentences."""
+    rows = []
+    for glance in at_a_glance(table):
+        overall = _cell(table, glance.overall) if glance.overall else MISSING
+        hardest = MISSING
+        if glance.hardest:
+            row, cell = glance.hardest
+            hardest = f"{_safe(label(row))} {_cell(table, cell)}"
+        rows.append([_safe(glance.level), overall, f"{glance.degraded} of {glance.estimable}", hardest])
+    sentences = "\n".join(f"* {_safe(sentence, None)}" for sentence in findings(table))
+    return f"{_table(['', 'all categories', 'proven losses', 'lost the most'], rows)}\n\n{sentences}\n\n## The numbers"
 
 
 def _differences(table: Table, rows: Sequence[Row]) -> str:
@@ -274,8 +290,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, is_text: bool 
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
-def _safe(text: str) -> str:
+def _safe(text: str, longest: int | None = LONGEST_TEXT) -> str:
     """Text from files shown as text: nothing in it can end a cell, start a tag or become a link."""
     one_line = " ".join(text.split())
-    shortened = one_line if len(one_line) <= LONGEST_TEXT else one_line[:LONGEST_TEXT] + "…"
+    shortened = one_line if longest is None or len(one_line) <= longest else one_line[:longest] + "…"
     return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", shortened)

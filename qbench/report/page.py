@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ from qbench.errors import RunError
 from qbench.records import write_atomically
 from qbench.report import charts
 from qbench.report.browser import Packed, pack
-from qbench.report.findings import findings
+from qbench.report.findings import at_a_glance, findings
 from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import (
@@ -38,6 +39,7 @@ from qbench.report.wording import (
     legend,
     method,
     not_estimable,
+    number,
     share,
     stop,
     stopping,
@@ -97,6 +99,7 @@ def render(table: Table) -> str:
         title=f"What quantization changed: {table.provenance.model or 'the model'}",
         notice=DEMONSTRATION if table.provenance.is_demonstration else "",
         caption=caption(table),
+        glance=_glance(table),
         findings=findings(table),
         legend=legend(table),
         not_estimable=not_estimable(table),
@@ -294,6 +297,32 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
             grids=scopes,
             folded=categories,
         )
+
+
+def _glance(table: Table) -> Grid:
+    """What a reader wants to know first: what broke, by how much, and how sure that is."""
+    found = at_a_glance(table)
+    has_total = any(glance.overall for glance in found)
+    rows = []
+    for glance in found:
+        bits = glance.bits_per_weight
+        cells = [Entry(glance.level, "" if math.isnan(bits) else f"{number(bits, 2)} bits")]
+        if has_total:
+            cells.append(_cell(table, glance.overall) if glance.overall else Entry(MISSING))
+        cells.append(Entry(f"{glance.degraded} of {glance.estimable}", tone="loss" if glance.degraded else ""))
+        if glance.hardest:
+            row, cell = glance.hardest
+            cells.append(Entry(label(row), " ".join(change(cell.difference)), TONES.get(cell.verdict, "")))
+        else:
+            cells.append(Entry(MISSING))
+        rows.append(cells)
+    head = [
+        "",
+        *(["all categories, points"] if has_total else []),
+        "proven losses",
+        "lost the most",
+    ]
+    return Grid(head, rows, "Every level at a glance")
 
 
 def _differences(table: Table, rows: Sequence[Row], about: str) -> Grid:
