@@ -17,7 +17,7 @@ def test_levels_lists_every_level_and_mix_with_its_size(capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert all(name in printed for name in (*LEVELS, *shipped_mixes()))
     q8 = next(line for line in printed.splitlines() if line.startswith("q8"))
-    assert q8.split() == ["q8", "intx", "8", "256", "8.25", "3.9x", "1.9x"]  # 8 + 16/64 bits; 32 and 16 over that
+    assert q8.split() == ["q8", "intx", "8", "256", "8.38", "3.8x", "1.9x"]  # 8 + 24/64 bits; 32 and 16 over that
 
 
 def test_bank_path_is_a_folder_that_lm_eval_can_include(capsys: pytest.CaptureFixture[str]) -> None:

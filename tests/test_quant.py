@@ -84,7 +84,7 @@ def test_the_numbers_are_torchaos_bit_for_bit(bits: int, symmetric: bool) -> Non
 def test_pieces_in_place_and_columns_make_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.randn(96, 128, generator=torch.Generator().manual_seed(3))
     expected = quantize(weight, LEVELS["q4"])
-    monkeypatch.setattr(intx, "CACHED_WEIGHTS", 1 << 10)
+    monkeypatch.setattr(intx, "PIECE", 1 << 9)
     in_place, columns = weight.clone(), weight.T.contiguous()
     norms = intx.lower(in_place, LEVELS["q4"], in_place)
     assert torch.equal(in_place, expected)

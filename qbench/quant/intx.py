@@ -5,8 +5,9 @@ weight-only kernels make on a CPU (they dequantize before they multiply), at the
 simulated is the small file: storage is reported as computed, memory as measured.
 
 torchao takes some forty passes over a whole matrix. The same few operations on pieces that stay in the processor's cache give the same
-numbers, bit for bit (a test compares them), ten times as fast (``benchmarks/quantize.py``). They differ in one place: torchao inverts
-the fp16 scale in fp16, which is infinity below 1.5e-5, so that a group of very small weights becomes noise. There we invert in fp32.
+numbers, bit for bit (a test compares them), several times as fast (``benchmarks/quantize.py``). They differ in one place: torchao
+inverts the fp16 scale in fp16, which is infinity below 1.5e-5, so that a group of very small weights becomes noise. There we invert in
+fp32.
 """
 
 import math
@@ -16,9 +17,11 @@ import torch
 from qbench.errors import LevelError
 from qbench.levels import Level
 
-CACHED_WEIGHTS = 1 << 16
-"""Weights of a piece for each thread of a CPU: with its scratch half a megabyte, which fits a core's second-level cache."""
-DEVICE_WEIGHTS = 1 << 25
+PIECE = 1 << 16
+"""Weights of a piece, for each thread of a CPU: with its scratch half a megabyte, which fits a core's second-level cache."""
+PIECES = 8
+"""Pieces whose grids are chosen together, since a grid takes twenty operations, each too short to be worth its call on one piece."""
+DEVICE_PIECE = 1 << 25
 """Weights of a piece on an accelerator, where only the memory for scratch is a limit."""
 SMALLEST, LARGEST = torch.finfo(torch.float32).smallest_normal, torch.finfo(torch.float32).max
 
@@ -47,19 +50,21 @@ def lower(weight: torch.Tensor, level: Level, out: torch.Tensor) -> tuple[float,
         return norms
     group_size = group_size_for(level, weight.shape[1])
     groups, lowered = weight.contiguous().view(-1, group_size), out.view(-1, group_size)
-    n_weights = CACHED_WEIGHTS * torch.get_num_threads() if out.device.type == "cpu" else DEVICE_WEIGHTS
-    piece = max(1, n_weights // group_size)
+    piece = (PIECE * torch.get_num_threads() if out.device.type == "cpu" else DEVICE_PIECE) // group_size or 1
     scratch = torch.empty(min(piece, len(groups)), group_size, device=out.device)
     in_place = groups.data_ptr() == lowered.data_ptr()
     change, total = torch.zeros((), device=out.device), torch.zeros((), device=out.device)
-    for start in range(0, len(groups), piece):
-        values = groups[start : start + piece].to(out.dtype).to(torch.float32, copy=in_place)
-        target, codes = lowered[start : start + piece], scratch[: len(values)]
-        scale = _encode(values, level, codes)
-        torch.mul(codes, scale, out=target)
-        torch.sub(values, target, out=codes)
-        change += torch.dot(codes.view(-1), codes.view(-1))
-        total += torch.dot(values.view(-1), values.view(-1))
+    for original, target in zip(torch.split(groups, PIECES * piece), torch.split(lowered, PIECES * piece), strict=True):
+        values = original.to(out.dtype).to(torch.float32, copy=in_place)
+        pieces = (torch.split(part, piece) for part in (values, target, *_grid(values, level)))
+        for weights, results, inverse, smallest, largest, scale in zip(*pieces, strict=True):
+            codes = torch.mul(weights, inverse, out=scratch[: len(weights)]).round_()
+            torch.clamp_min(codes, smallest, out=codes)
+            torch.clamp_max(codes, largest, out=codes)
+            torch.mul(codes, scale, out=results)
+            error = torch.sub(weights, results, out=codes).view(-1)
+            change += torch.dot(error, error)
+            total += torch.dot(weights.view(-1), weights.view(-1))
     if not math.isfinite(float(change + total)):
         raise LevelError(
             "A weight of this model is infinite or NaN, or beyond what an fp16 scale can reach; the checkpoint is damaged or was saved in "
@@ -68,30 +73,28 @@ def lower(weight: torch.Tensor, level: Level, out: torch.Tensor) -> tuple[float,
     return math.sqrt(float(change)), math.sqrt(float(total))
 
 
-def _encode(values: torch.Tensor, level: Level, codes: torch.Tensor) -> torch.Tensor:
-    """Write the codes of (n, group size) values, less their group's zero point, and return the (n, 1) scales.
+def _grid(values: torch.Tensor, level: Level) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Choose the grid of each of (n, group size) weights.
 
     Not a tidy sequence of operations but torchao's: each rounds where torchao rounds.
+
+    Returns:
+        Of each group, as (n, 1): the inverse of the scale, the smallest and the largest code, less the zero point, and the scale.
     """
     assert level.bits is not None
     lowest, highest = -(1 << (level.bits - 1)), (1 << (level.bits - 1)) - 1
     smallest = torch.amin(values, 1, keepdim=True).clamp_(max=0)
     largest = torch.amax(values, 1, keepdim=True).clamp_(min=0)
     if level.symmetric:
-        exact = torch.maximum(smallest.neg_(), largest).div_((highest - lowest) / 2).clamp_(min=SMALLEST)
+        exact = torch.maximum(-smallest, largest).div_((highest - lowest) / 2).clamp_(min=SMALLEST)
+        zero_point = torch.zeros_like(exact)
     else:
-        exact = largest.sub_(smallest).div_(float(highest - lowest)).clamp_(min=SMALLEST)
-        zero_point = smallest.div_(exact).round_().neg_().add_(lowest).clamp_(lowest, highest)
+        exact = (largest - smallest).div_(float(highest - lowest)).clamp_(min=SMALLEST)
+        zero_point = (smallest / exact).round_().neg_().add_(lowest).clamp_(lowest, highest)
     stored = exact.half()
     scale, inverse = stored.float(), stored.reciprocal().float()
     inverse = torch.where(inverse.isinf(), scale.reciprocal().clamp_(max=LARGEST), inverse)
-    torch.mul(values, inverse, out=codes).round_()
-    if level.symmetric:
-        codes.clamp_(lowest, highest)
-    else:  # the bounds move with the zero point, which saves adding and subtracting it
-        torch.clamp_min(codes, lowest - zero_point, out=codes)
-        torch.clamp_max(codes, highest - zero_point, out=codes)
-    return scale
+    return inverse, lowest - zero_point, highest - zero_point, scale
 
 
 def quantize(weight: torch.Tensor, level: Level) -> torch.Tensor:
