@@ -1,10 +1,12 @@
 """The GGUF engine against transformers: the same model, computed twice by different people's code."""
 
+import importlib.util
 import json
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -308,36 +310,22 @@ def test_a_missing_library_is_one_sentence(monkeypatch: pytest.MonkeyPatch, caps
 # ---------------------------------------------------------------- the gate
 
 
-def bare_file(path: Path, *, merges: slice = slice(None), pre: str = "smollm") -> Path:
-    """nano as somebody else would ship it: one file, with a tokenizer inside."""
-    source = from_folder(nano_path())
-    tokenizer = json.loads((Path(nano_path()) / "tokenizer.json").read_text())
-    vocabulary = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].__getitem__)
-    writer = gguf.GGUFWriter(path, "llama")
-    for name, stored in gguf.GGUFReader(source.path).fields.items():
-        if name.startswith("llama.") and stored.types:
-            writer.add_key_value(name, stored.contents(), stored.types[0])
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(pre)
-    writer.add_token_list(vocabulary)
-    special = {token["content"] for token in tokenizer["added_tokens"]}
-    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
-    writer.add_token_types([control if token in special else normal for token in vocabulary])
-    writer.add_token_merges([" ".join(merge) for merge in tokenizer["model"]["merges"][merges]])
-    writer.add_eos_token_id(0)
-    writer.add_add_bos_token(False)
-    writer.add_chat_template("{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}{% endfor %}")
-    for tensor in source.tensors.values():
-        writer.add_tensor(tensor.name, np.array(tensor.data))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+def benchmark() -> ModuleType:
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "gguf_engine.py"
+    spec = importlib.util.spec_from_file_location("gguf_engine_benchmark", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+with_tokenizer = benchmark().with_tokenizer
+"""nano as somebody else would ship it: one file, with a tokenizer inside."""
 
 
 def test_a_file_with_the_right_tokenizer_passes(tmp_path: Path) -> None:
-    lm = GGUFLM(pretrained=str(bare_file(tmp_path / "nano.gguf")), reference=nano_path(), level="q8")
+    lm = GGUFLM(pretrained=str(with_tokenizer(tmp_path / "nano.gguf")), reference=nano_path(), level="q8")
     theirs = AutoTokenizer.from_pretrained(nano_path())
     for text in [*PROBES, *QUESTIONS]:
         assert lm.tok_encode(text) == theirs.encode(text)
@@ -350,7 +338,7 @@ def test_a_file_with_the_right_tokenizer_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tampered", [{"merges": slice(0, 500)}, {"pre": "default"}], ids=["merges", "pre-tokenizer"])
 def test_a_tampered_tokenizer_is_refused(tmp_path: Path, tampered: dict[str, Any]) -> None:
-    path = bare_file(tmp_path / "nano.gguf", **tampered)
+    path = with_tokenizer(tmp_path / "nano.gguf", **tampered)
     with pytest.raises(ModelError, match=r"The tokenizer inside .* disagree"):
         GGUFLM(pretrained=str(path), reference=nano_path())
 

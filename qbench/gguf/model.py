@@ -4,6 +4,7 @@ Log-likelihoods are exact (the logits of all tokens, not the top few that a serv
 from a Hugging Face folder is fed the ids of its own tokenizer; a bare GGUF file uses the one inside it.
 """
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ from qbench.levels import Rung
 from qbench.models import Encoded, nano_path
 from qbench.notes import NAN_LOGITS, Note, report_failures
 from qbench.scoring import FAILED
+
+log = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 16
 DEFAULT_MAX_GEN_TOKS = 256
@@ -71,6 +74,17 @@ def _known(end_token: int | None, path: Path) -> int:
     if end_token is None:
         raise ModelError(f"The tokenizer inside {path} has no end-of-text token; name another one: tokenizer=FOLDER.")
     return end_token
+
+
+def _end_tokens_of(folder: str, revision: str) -> set[int]:
+    """What ends a response, by the generation settings of a model, or else by its configuration."""
+    for kind in (transformers.GenerationConfig, transformers.AutoConfig):
+        try:
+            ends = kind.from_pretrained(folder, revision=revision).eos_token_id
+        except (OSError, ValueError):  # a folder with a tokenizer alone has neither
+            continue
+        return set(ends if isinstance(ends, list) else [ends]) - {None}
+    return set()
 
 
 class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
@@ -145,6 +159,11 @@ class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
             self.source.check_is_full_precision()
             self._gate = check(
                 self.llama, self.source, reference, revision, self.tokenizer, own_tokenizer=own_tokenizer
+            )
+        elif gate:
+            log.warning(
+                "%s is scored without being compared with transformers; name the model it was made of: reference=FOLDER",
+                self.pretrained,
             )
         self.level: Rung = levels.LEVELS["fp16"]
         self.proof: GGUFProof | None = None
@@ -265,13 +284,8 @@ class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         ends = {self.eot_token_id}
         if isinstance(self.tokenizer, FileTokenizer):
             ends |= {token for token in range(self.llama.n_vocabulary) if self.llama.ends_generation(token)}
-        elif not self.pretrained.endswith(".gguf"):
-            try:
-                config = transformers.GenerationConfig.from_pretrained(self.pretrained, revision=self.revision)
-            except OSError:  # older folders have none
-                config = transformers.AutoConfig.from_pretrained(self.pretrained, revision=self.revision)
-            several = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-            ends |= set(several) - {None}
+        else:
+            ends |= _end_tokens_of(self.tokenizer.name_or_path, self.revision)
         return frozenset(ends)
 
     # ------------------------------------------------------------ generation
