@@ -1,6 +1,8 @@
 """How long a report takes, what it needs and how large it is, on a generated run of 6,000 items at 8 levels and the noise floor.
 
-    python benchmarks/report.py [--items 6000] [--keep DIR]
+    python benchmarks/report.py [--items 6000] [--keep DIR] [--write]
+
+It must take less than 15 seconds of a processor and 2 GB, and its page less than 15 MB; where it does not, this exits with status 1.
 
 The questions are the bank's own; the responses are made up: worked steps and an answer, which a level garbles the more often the fewer
 bits it has. The report runs as a process of its own, with the default formats and 9,999 resamples.
@@ -33,6 +35,9 @@ LEVELS = {  # bits per weight, and the share of items that change
     "q3": (3.25, 0.38),
     "q2": (2.25, 0.75),
 }
+MOST_SECONDS, MOST_MEGABYTES, MOST_PAGE = 15, 2000, 15
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reports.md"
+BEGIN, END = "<!-- report: python benchmarks/report.py --write -->\n", "<!-- end -->"
 BANK = {"version": "1.0", "sha256": "b" * 64}
 OPENINGS = ("", "Let us work it out.\n", "Step by step:\n", "We need to be careful here.\n", "First, the facts.\n")
 
@@ -41,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=6000, help="of all leaves together (default: 6000)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the run and its report there, and keep them")
+    parser.add_argument("--write", action="store_true", help="quote what was measured in docs/reports.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary) / "run"
@@ -51,13 +57,34 @@ def main() -> None:
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             sys.exit("qbench report failed")
-        print(f"{options.items} items at {len(LEVELS)} levels, noise floor included")
-        print(
-            f"{time.perf_counter() - started:6.1f} s, of which {usage.ru_utime + usage.ru_stime:.1f} s on a processor"
-        )
-        print(f"{usage.ru_maxrss / 1024:6.0f} MB at most")
+        seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        page = (folder / "report" / "report.html").stat().st_size / 1e6
+        lines = [
+            f"{options.items} items at {len(LEVELS)} levels, noise floor included",
+            f"{seconds:6.1f} s on a processor (limit {MOST_SECONDS} s)",
+            f"{time.perf_counter() - started:6.1f} s by the clock, at a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+            f"{megabytes:6.0f} MB of memory at most (limit {MOST_MEGABYTES} MB)",
+            f"{page:6.1f} MB report.html (limit {MOST_PAGE} MB)",
+        ]
         for path in sorted((folder / "report").rglob("*.*")):
-            print(f"{path.stat().st_size / 1e6:6.2f} MB {path.relative_to(folder)}")
+            if path.name != "report.html":
+                lines.append(f"{path.stat().st_size / 1e6:6.2f} MB {path.relative_to(folder / 'report')}")
+        print("\n".join(lines))
+        if options.write:
+            quote(lines)
+        if seconds >= MOST_SECONDS or megabytes >= MOST_MEGABYTES or page >= MOST_PAGE:
+            sys.exit("A limit was exceeded.")
+
+
+def quote(lines: list[str]) -> None:
+    """Put the lines between the markers of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(
+        "".join([before, BEGIN, "\n```text\n", *(f"{line}\n" for line in lines), "```\n\n", END, after]),
+        encoding="utf-8",
+    )
 
 
 def write_run(folder: Path, n_items: int) -> None:
