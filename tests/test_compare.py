@@ -129,7 +129,8 @@ def test_the_command_line_prints_the_table_and_writes_the_report_where_it_is_tol
     assert main(command) == 0
     assert "their_choice" in capsys.readouterr().out
     assert main([*command, "--out", str(tmp_path / "report")]) == 0
-    assert (tmp_path / "report" / "report.md").is_file()
+    page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert page.startswith("# What quantization changed: the model\n")
 
 
 def broken(outputs: Path, tmp_path: Path, **change: object) -> Path:

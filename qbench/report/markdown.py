@@ -62,7 +62,7 @@ def render(table: Table) -> str:
 
 def _head(table: Table) -> str:
     notice = f"\n\n> {DEMONSTRATION}" if table.provenance.is_demonstration else ""
-    return f"# What quantization changed: {_safe(table.provenance.model)}{notice}\n\n{_safe(caption(table))}."
+    return f"# What quantization changed: {_safe(table.provenance.model or 'the model')}{notice}\n\n{_safe(caption(table))}."
 
 
 def _glance(table: Table) -> str:

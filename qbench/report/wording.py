@@ -125,7 +125,10 @@ def not_estimable(table: Table) -> list[str]:
     for row in table.rows:
         for reason in {_reason(table, cell) for cell in row.cells if not cell.difference.is_estimable}:
             rows_of.setdefault(reason, []).append(label(row))
-    return [f"No interval for {', '.join(rows)}: {reason}." for reason, rows in rows_of.items()]
+    return [
+        f"No interval for {'any row' if len(rows) == len(table.rows) > 1 else ', '.join(rows)}: {reason}."
+        for reason, rows in rows_of.items()
+    ]
 
 
 def _reason(table: Table, cell: Cell) -> str:
