@@ -146,7 +146,7 @@ def test_what_was_measured_stands_apart_from_what_was_computed(tmp_path: Path) -
     head, _, fp16, q2 = (line.strip("| ").split(" | ") for line in table[1].splitlines())
     found = dict(zip(head, zip(fp16, q2, strict=True), strict=True))
     assert found["storage (computed)"] == ("4.0 MB", "4.0 MB")
-    assert found["weights in memory (measured)"] == ("–", "1.50 GB")
+    assert found["memory in use (measured)"] == ("–", "1.50 GB")
     assert found["peak memory (measured)"] == ("–", "–")
     assert found["generation, tokens/s"] == ("–", "1,234")
     assert found["quantize, s"] == ("–", "2.00")
@@ -509,7 +509,9 @@ def test_the_json_has_a_schema_version_and_no_nan(result: Report) -> None:
     described = json.loads(file(result, "report.schema.json"))
     jsonschema.Draft202012Validator.check_schema(described)
     jsonschema.Draft202012Validator(described).validate(content)
-    assert described["$defs"]["Cost"]["properties"]["resident_bytes"]["description"] == "Memory that the weights took."
+    assert described["$defs"]["Cost"]["properties"]["resident_bytes"]["description"].startswith(
+        "Memory in use with the level loaded"
+    )
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(described).validate({**content, "rows": [{"name": "q4"}]})
     assert content["schema_version"] == 2

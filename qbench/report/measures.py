@@ -85,22 +85,23 @@ class Column:
 COSTS = (
     Column("bits per weight", lambda level: number(level.bits_per_weight, 2)),
     Column("storage (computed)", lambda level: size(level.storage_bytes)),
-    Column("weights in memory (measured)", lambda level: size(level.cost.resident_bytes)),
+    Column("memory in use (measured)", lambda level: size(level.cost.resident_bytes)),
     Column("peak memory (measured)", lambda level: size(level.cost.peak_bytes)),
     Column("load, s", lambda level: number(level.cost.load_seconds, 2)),
     Column("quantize, s", lambda level: number(level.cost.quantize_seconds, 2)),
     Column("prompt, tokens/s", lambda level: _rounded(level.cost.prompt_tokens_per_second)),
     Column("generation, tokens/s", lambda level: _rounded(level.cost.generation_tokens_per_second)),
-    Column("energy, J", lambda level: _rounded(level.cost.energy_joules)),
+    Column("energy of a prompt, J", lambda level: _rounded(level.cost.energy_joules)),
     Column("sweep, s", lambda level: number(level.seconds)),
     Column("sweep, tokens/s", lambda level: _rounded(level.n_tokens / level.seconds if level.seconds else math.nan)),
 )
 ALWAYS = COSTS[:4] + COSTS[7:8]  # what readers look for; a column of dashes says that it was not measured
 
 ABOUT_COSTS = (
-    "Bits per weight and storage are computed from the formats, scales included. Everything else was measured on the machine of the sweep, "
-    "which holds weights in the precision that it computes in, unless an engine runs the format itself. “Sweep” is the evaluation, where "
-    "drafts of the level above save passes: it is no speed of the level."
+    "Bits per weight and storage are computed from the formats, scales included. Everything else was measured on the machine of the sweep: "
+    "the memory of the GPUs, or of the whole process without one, and the speed of a single stream, in the arithmetic that the engine runs "
+    "here, which need not be that of the format. “Sweep” is the evaluation, in batches and with drafts of the level above: no speed of the "
+    "level."
 )
 
 

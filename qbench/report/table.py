@@ -115,11 +115,12 @@ class Cost:
     load_seconds: float = math.nan
     quantize_seconds: float = math.nan
     resident_bytes: float = math.nan
-    """Memory that the weights took."""
+    """Memory in use with the level loaded: on the GPUs where there are any, else of the whole process."""
     peak_bytes: float = math.nan
     prompt_tokens_per_second: float = math.nan
     generation_tokens_per_second: float = math.nan
     energy_joules: float = math.nan
+    """Of one prompt and its new tokens; see `qbench.cost`."""
 
     @staticmethod
     def of(recorded: Mapping[str, Any]) -> "Cost":
