@@ -187,6 +187,16 @@ def test_a_level_after_bitsandbytes_is_made_of_the_checkpoint_again(lm: QBenchLM
     assert torch.equal(log_probabilities(lm.model), base)
 
 
+def test_a_model_that_bitsandbytes_leaves_as_it_is_is_no_level(tmp_path: Path) -> None:
+    """Falcon has a linear layer of its own, which transformers' replacement passes over in silence."""
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    sizes = {"vocab_size": 3072, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    falcon = transformers.FalconForCausalLM(transformers.FalconConfig(**sizes, bos_token_id=0, eos_token_id=0))
+    falcon.save_pretrained(copy_of_nano(tmp_path / "falcon"))
+    with pytest.raises(LevelError, match="nf4 changed nothing: bitsandbytes found no layer"):
+        QBenchLM(pretrained=str(tmp_path / "falcon"), level="nf4")
+
+
 def test_without_bitsandbytes_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bnb, "is_bitsandbytes_available", lambda: False)
     with pytest.raises(LevelError, match=r"Level nf4 needs bitsandbytes.*pip install 'qbench\[bnb\]'\.$"):
@@ -238,6 +248,7 @@ def test_a_ready_made_checkpoint_is_a_level_with_a_proof(
 
 
 def test_a_plain_checkpoint_of_the_same_model_is_a_level_too(lm: QBenchLM, base: torch.Tensor, finetuned: Path) -> None:
+    (finetuned / "tokenizer.json").unlink()  # then it is asked in the model's tokens
     proof = lm.set_level(f"as-is:{finetuned}")
     changed = {module.name: module.relative_error for module in proof.modules if module.relative_error}
     assert changed == {LAYER: pytest.approx(0.5, abs=0.01)}

@@ -3,8 +3,11 @@
 from typing import Any
 
 import transformers
+from transformers.utils.hub import cached_file
 
 from qbench.errors import ModelError
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
 def quantization(path: str) -> dict[str, Any] | None:
@@ -46,16 +49,16 @@ def configuration(path: str) -> Any:
 def check_vocabulary(path: str, tokenizer: Any) -> None:
     """Make sure that a checkpoint reads tokens as the model does whose answers it is paired with.
 
-    A folder without a tokenizer of its own is asked in the model's tokens.
+    A checkpoint without a tokenizer of its own is asked in the model's tokens.
 
     Raises:
         ModelError: there is no checkpoint, or its tokenizer knows other tokens.
     """
     quantization(path)
-    try:
-        theirs = transformers.AutoTokenizer.from_pretrained(path).get_vocab()
-    except (OSError, ValueError, TypeError):
+    # Where no file is, transformers makes up an empty tokenizer.
+    if not any(cached_file(path, name, _raise_exceptions_for_missing_entries=False) for name in TOKENIZER_FILES):
         return
+    theirs = transformers.AutoTokenizer.from_pretrained(path).get_vocab()
     ours = tokenizer.get_vocab()
     if differing := sorted(token for token in {*ours, *theirs} if ours.get(token) != theirs.get(token)):
         raise ModelError(

@@ -66,9 +66,8 @@ def prove(model: Any, level: Rung, stored: Mapping[str, Stored], load: Loader | 
     """
     is_file = isinstance(level, AsIs)
     resident_bytes = sum(tensor.n_bytes for tensor in stored_in(model).values())  # before the model is used
-    model(
-        input_ids=torch.zeros((1, 1), dtype=torch.long, device=model.device)
-    )  # compressed-tensors unpacks at the first pass
+    # compressed-tensors unpacks at the first pass.
+    model(**{name: tensor.to(model.device) for name, tensor in model.dummy_inputs.items()})
     skeleton = _skeleton(model)
     found = units(skeleton)
     files = _by_module(stored, [unit.name for unit in found])
@@ -81,7 +80,9 @@ def prove(model: Any, level: Rung, stored: Mapping[str, Stored], load: Loader | 
         if name in stored
     ]
     if not is_file and all(proof.bits is None for proof in proofs):
-        raise LevelError(f"Level {level.name} changed nothing: bitsandbytes found no linear layer in this model.")
+        raise LevelError(
+            f"Level {level.name} changed nothing: bitsandbytes found no layer of this model that it knows."
+        )
     errors = [proof.relative_error for proof in proofs if not math.isnan(proof.relative_error)]
     if is_file and errors and not any(errors):
         raise LevelError(f"{level.name} holds the very weights of the model that it is compared with.")
@@ -157,7 +158,7 @@ def _prove(model: torch.nn.Module, unit: Unit, level: Rung, stored: list[Stored]
     )
 
 
-def _relative_error(model: torch.nn.Module, unit: Unit, is_quantized: bool, load: Loader | None) -> float:
+def _relative_error(model: Any, unit: Unit, is_quantized: bool, load: Loader | None) -> float:
     """Of the weight that the layer has against the original, over some of its inputs; NaN where either cannot be told."""
     try:
         original = load(unit.parameter_name) if load else None
@@ -174,7 +175,7 @@ def _relative_error(model: torch.nn.Module, unit: Unit, is_quantized: bool, load
     n_inputs = rows.shape[1]
     inputs = torch.linspace(0, n_inputs - 1, min(N_PROBED, n_inputs)).long()
     if is_quantized:
-        actual = _columns(module, inputs, n_inputs)
+        actual = _columns(module, inputs, n_inputs, model.dtype)
     else:
         actual = unit.matrices(module.get_parameter("weight"))[0][:, inputs.to(original.device)]
     expected = rows[:, inputs].to(actual.device, torch.float32)
@@ -182,10 +183,9 @@ def _relative_error(model: torch.nn.Module, unit: Unit, is_quantized: bool, load
     return float(change / total) if total else 0.0
 
 
-def _columns(module: torch.nn.Module, inputs: torch.Tensor, n_inputs: int) -> torch.Tensor:
+def _columns(module: torch.nn.Module, inputs: torch.Tensor, n_inputs: int, dtype: torch.dtype) -> torch.Tensor:
     """Columns of the (out, in) weight that a layer multiplies with: its answers to unit vectors, less its bias."""
     device = next(tensor.device for tensor in (*module.parameters(), *module.buffers()))
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     vectors = torch.zeros(len(inputs), n_inputs, device=device, dtype=dtype)
     vectors[torch.arange(len(inputs)), inputs] = 1
     answers: torch.Tensor = module(vectors)
