@@ -15,15 +15,15 @@ class GGUFType:
     """Its recipe for a whole file. ``Q4_K_M`` is mostly ``Q4_K``, with the tensors that matter most at more bits."""
     tensor: str
     """What a rule of a mix gives a tensor."""
-    group_size: int
-    """Weights that share one scale."""
+    group_size: int | None
+    """Weights that share one scale; None where there is no scale."""
     symmetric: bool
     bits_per_weight: float
     """Of a whole file of Llama 3.1 8B, by llama.cpp's dry run; what another model takes is in its run.json."""
 
 
 TYPES = {
-    "fp16": GGUFType("F16", "F16", 1, True, 16.00),
+    "fp16": GGUFType("F16", "F16", None, True, 16.00),
     "q8": GGUFType("Q8_0", "Q8_0", 32, True, 8.50),
     "q6": GGUFType("Q6_K", "Q6_K", 16, True, 6.56),
     "q5": GGUFType("Q5_K_M", "Q5_K", 32, False, 5.70),
