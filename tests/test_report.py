@@ -121,6 +121,9 @@ def test_measures_have_rows_in_their_own_units(tmp_path: Path) -> None:
             samples.append({**line, "resps": [[[str(value - i * shift), "False"]] for value in likelihoods]})
         write_run(tmp_path / level, {"task": samples})
     write_plan(tmp_path, ["fp16", "q2"], ["task"])
+    fresh = report(tmp_path, target="items", formats=["md"])
+    assert not next(row for row in fresh.table.measures if row.name == "calibration error").baseline.is_estimable
+    assert "The calibration error has an interval for other templates only" in text(fresh, "md")
     measures = {row.name: row for row in report(tmp_path, n_resamples=N_RESAMPLES).table.measures}
     # A forced choice writes nothing that could be cut off or counted.
     assert list(measures) == ["answered", "margin", "confidence", "divergence", "calibration error"]

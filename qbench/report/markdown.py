@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from qbench.report.expected import Comparison
 from qbench.report.findings import at_a_glance, findings
-from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
+from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of, without_interval
 from qbench.report.table import Cell, ItemRow, Kind, Rank, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
@@ -186,7 +186,7 @@ def _measures(table: Table) -> str:
         "interval, = where it is the same for every item."
     )
     head = ["", "items / templates", _safe(table.baseline), *map(_safe, table.compared)]
-    return f"## Behavior\n\n{text}\n\n{_table(head, rows)}"
+    return f"## Behavior\n\n{text}{without_interval(table)}\n\n{_table(head, rows)}"
 
 
 def _changed(value: str, difference: str) -> str:

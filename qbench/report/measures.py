@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qbench.report.table import Cell, LevelFacts, Row, Table
 from qbench.report.wording import MISSING, number, points, share
-from qbench.stats import Estimate
+from qbench.stats import Estimate, Target
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,14 @@ MEASURES = {
         "calibration error, %", "confidence against the share that is right: root mean square, debiased", is_share=True
     ),
 }
+
+
+def without_interval(table: Table) -> str:
+    """What to know of a dash among the measures; empty where none is to be expected."""
+    has_calibration = any(row.name == "calibration error" for row in table.measures)
+    if table.settings.target is not Target.ITEMS or not has_calibration:
+        return ""
+    return " The calibration error has an interval for other templates only, so here it is a dash."
 
 
 def level_of(row: Row, estimate: Estimate) -> tuple[str, str]:

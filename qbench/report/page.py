@@ -26,7 +26,7 @@ from qbench.records import write_atomically
 from qbench.report import charts
 from qbench.report.browser import Packed, pack
 from qbench.report.findings import at_a_glance, findings
-from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of
+from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of, without_interval
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
@@ -277,7 +277,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
             "behavior",
             "Calibration and behavior",
             f"Means over the items that have the measure. Below that of a level is its change against {table.baseline} with the interval, "
-            f"= where it is the same for every item; at {table.baseline} the interval of the mean itself.",
+            f"= where it is the same for every item; at {table.baseline} the interval of the mean itself.{without_interval(table)}",
             grids=[_measures(table)],
         )
     yield Part(
