@@ -108,10 +108,8 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             ) from error
         if wanted.is_made_on_loading and (self.peft or self.delta):
             raise LevelError(f"Level {level} cannot be made of an adapter or a delta; merge it into its model first.")
-        if not wanted.is_made_on_loading and getattr(self.config, "quantization_config", None) is not None:
-            raise LevelError(
-                f"{pretrained} is quantized already; give its full-precision model, and this one as the level as-is:{pretrained}."
-            )
+        if not self._loading:  # a model object, which lm-eval does not load
+            self._check_full_precision()
         self.level: Rung = levels.LEVELS["fp16"]
         self.proof: Proof | None = None
         self.drafts: Mapping[str, str] = {}
@@ -191,8 +189,20 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         return self._original().sha256() if isinstance(self.pretrained, str) else ""
 
     def _create_model(self, **kwargs: Any) -> None:
+        self._check_full_precision()
         self._loading = kwargs
         self._load(self._wanted)
+
+    def _check_full_precision(self) -> None:
+        """
+        Raises:
+            LevelError: the model is quantized, and asked for at a level that is made of full precision.
+        """
+        if not self._wanted.is_made_on_loading and getattr(self.config, "quantization_config", None) is not None:
+            name = self.config.name_or_path or "This model"
+            raise LevelError(
+                f"{name} is quantized already; give its full-precision model, and this one as the level as-is:PATH."
+            )
 
     def _load(self, level: Rung) -> None:
         """Let lm-eval load the weights: the checkpoint's own, or what a level has a library make of them.

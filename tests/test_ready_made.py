@@ -281,8 +281,12 @@ def test_what_cannot_be_a_level_is_refused_in_one_sentence(lm: QBenchLM, fp8: Pa
         with pytest.raises(kind, match=message) as error:
             lm.set_level(f"as-is:{path}")
         assert "\n" not in str(error.value)
-    with pytest.raises(LevelError, match=r"is quantized already.*as the level as-is:"):
-        QBenchLM(pretrained=str(fp8))
+    for quantized in (
+        str(fp8),
+        str(copy_of_nano(tmp_path / "base", quantization_config=gptq)),
+    ):  # no library is asked for
+        with pytest.raises(LevelError, match=r"is quantized already.*as the level as-is:"):
+            QBenchLM(pretrained=quantized)
     with pytest.raises(LevelError, match="needs the folder or hub id"):
         resolve("as-is:")
 
