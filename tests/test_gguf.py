@@ -63,6 +63,15 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """llama.cpp's threads wait for each other in busy loops, which takes minutes on a machine with other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
