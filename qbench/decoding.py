@@ -6,8 +6,12 @@ only from the first disagreement. Every token returned is the greedy choice of t
 2023, arXiv:2211.17192, with a draft that is already there.)
 """
 
+import functools
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from transformers import DynamicCache
@@ -43,7 +47,10 @@ class Ending:
     """Whether a stop string occurs in the decoded tokens."""
 
 
-STOP_CHECK_EVERY = 8  # steps between two looks for a stop string; what is decoded past it is cut off by the caller
+MAX_GUESSED_TOKENS = 8_192  # of one pass, all rows together: each of them has logits over the whole vocabulary
+FIRST_GUESS = 32  # tokens of a draft that are shown at first, before it is known how well drafts hold
+LEAST_GUESS = 8  # tokens shown of drafts that do not hold, and guessed after a wrong guess
+STOP_CHECK_EVERY = 8  # tokens between two looks for a stop string; what was decoded past it is dropped
 KEPT_BEFORE_COMPACTING = 0.85  # taking rows out copies the cache, so it waits until it saves more than it costs
 LEFT_OVER = 0.25  # share of a batch's rows that wait for the next round, so that the slowest rows of all batches share their steps
 
@@ -73,20 +80,102 @@ def decode(
     Returns:
         One `Decoded` for each prompt, in the same order.
     """
-    results = [Decoded(limit) for limit in max_new_tokens]
-    if drafts is not None:
-        cut = {index: draft[: max_new_tokens[index]] for index, draft in enumerate(drafts) if draft}
-        lengths = {index: len(prompts[index]) + len(draft) for index, draft in cut.items()}
-        for batch in _batches(lengths, batch_size):
-            _verify(model, [prompts[i] for i in batch], [cut[i] for i in batch], ending, [results[i] for i in batch])
-        progress(sum(result.is_finished for result in results))
-    while lengths := {i: len(prompts[i]) + len(r.tokens) for i, r in enumerate(results) if not r.is_finished}:
+    rows = [
+        _Row(prompt, Decoded(limit), _before(draft or [], ending.tokens))
+        for prompt, limit, draft in zip(
+            prompts, max_new_tokens, drafts if drafts and can_guess(model) else [None] * len(prompts), strict=True
+        )
+    ]
+    first_guess = FIRST_GUESS
+    while lengths := {i: row.n_tokens + len(row.draft) for i, row in enumerate(rows) if not row.result.is_finished}:
         batches = list(_batches(lengths, batch_size))
         for batch in batches:
             left_over = int(LEFT_OVER * len(batch)) if len(batches) > 1 else 0
-            _continue(model, [prompts[i] for i in batch], ending, [results[i] for i in batch], left_over)
-            progress(sum(results[i].is_finished for i in batch))
-    return results
+            new = [rows[i] for i in batch if rows[i].draft and not rows[i].result.tokens]
+            for row in new:
+                row.width = first_guess
+            _continue(model, [rows[i] for i in batch], ending, left_over)
+            if new:  # Drafts that hold are shown longer, and those that do not hold cost little.
+                first_guess = 2 * sum(row.agreed_at_first for row in new) // len(new) + LEAST_GUESS
+            progress(sum(rows[i].result.is_finished for i in batch))
+    return [row.result for row in rows]
+
+
+def can_guess(model: torch.nn.Module) -> bool:
+    """Whether tokens can be taken back: the cache keeps each by itself. A recurrent state cannot, and a sliding window would shift."""
+    return all(type(layer) is _RoomyLayer for layer in roomy_cache(model).layers)
+
+
+def _before(tokens: Sequence[int], ends: frozenset[int]) -> list[int]:
+    """The tokens before the first that ends a response."""
+    return list(itertools.takewhile(lambda token: token not in ends, tokens))
+
+
+@dataclass
+class _Row:
+    """A prompt, its response so far, and a draft of it."""
+
+    prompt: list[int]
+    result: Decoded
+    draft: list[int]
+    width: int = 0
+    """How many tokens are guessed at most: few after a wrong guess, none after several, more again after right ones."""
+    agreed_at_first: int = 0
+    """How much of the first guess was right."""
+    checked: int = 0
+    """Length of the response when a stop string was last looked for."""
+
+    @property
+    def n_tokens(self) -> int:
+        return len(self.prompt) + len(self.result.tokens)
+
+    @property
+    def last_token(self) -> int:
+        return (self.result.tokens or self.prompt)[-1]
+
+    @functools.cached_property
+    def _places(self) -> dict[tuple[int, int], list[int]]:
+        """Where the draft goes on behind each pair of tokens."""
+        places: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for at, pair in enumerate(itertools.pairwise(self.draft), 2):
+            places[pair].append(at)
+        return places
+
+    def guess(self) -> list[int]:
+        """How the draft goes on from here: from its beginning, or behind the nearest place that reads like the end of the response."""
+        tokens = self.result.tokens
+        if not tokens:
+            at = 0
+        else:
+            places = self._places.get((tokens[-2], tokens[-1])) if len(tokens) > 1 else None
+            if not places:
+                return []
+            at = min(places, key=lambda place: abs(place - len(tokens)))
+        return self.draft[at : at + min(self.width, self.result.max_new_tokens - len(tokens))]
+
+    def take(self, guess: Sequence[int], own: Sequence[int], broken: Sequence[bool], ending: Ending) -> int:
+        """Accept what the model would have written itself, and its next token; return how much of the guess that was.
+
+        Args:
+            guess: tokens that the model was shown behind the last one.
+            own: its greedy choice behind the last token and behind each of the guess.
+            broken: where its logits were NaN.
+            ending: what ends the response.
+        """
+        agreed = next((at for at, token in enumerate(guess) if token != own[at] or broken[at]), len(guess))
+        self.result.tokens.extend(guess[:agreed])
+        self.result.accepted += agreed
+        self.result.failed = broken[agreed]
+        if not self.result.is_finished:
+            append(self.result, own[agreed], ending)
+        if guess:
+            if len(self.result.tokens) <= agreed + 1:
+                self.agreed_at_first = agreed
+            self.width = 2 * self.width if agreed == len(guess) else min(self.width // 2, LEAST_GUESS)
+        if agreed or self.result.is_finished or len(self.result.tokens) >= self.checked + STOP_CHECK_EVERY:
+            self.checked = len(self.result.tokens)
+            _look_for_stop(self.result, ending)
+        return agreed
 
 
 def _batches(lengths: dict[int, int], batch_size: int) -> Iterator[list[int]]:
@@ -101,90 +190,51 @@ def _batches(lengths: dict[int, int], batch_size: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _left_padded(sequences: Sequence[list[int]], device: torch.device) -> dict[str, torch.Tensor]:
-    """Pad on the left, so that the last position of every row is its last token. The padding token is masked: any id will do."""
-    width = max(map(len, sequences))
-    ids = torch.zeros(len(sequences), width, dtype=torch.long)
-    mask = torch.zeros(len(sequences), width, dtype=torch.long)
-    for row, sequence in enumerate(sequences):
-        ids[row, width - len(sequence) :] = torch.tensor(sequence)
-        mask[row, width - len(sequence) :] = 1
-    positions = (mask.cumsum(-1) - 1).clamp_min(0)
-    return {"input_ids": ids.to(device), "attention_mask": mask.to(device), "position_ids": positions.to(device)}
+def _continue(model: torch.nn.Module, rows: Sequence[_Row], ending: Ending, left_over: int) -> None:
+    """Decode until at most ``left_over`` rows are unfinished; finished rows leave the batch, a few at a time.
 
-
-def _verify(
-    model: torch.nn.Module,
-    prompts: Sequence[list[int]],
-    drafts: Sequence[list[int]],
-    ending: Ending,
-    results: Sequence[Decoded],
-) -> None:
-    """Accept of each draft the longest prefix that the model would have written itself, and add its own next token."""
-    longest = max(map(len, drafts))
-    inputs = _left_padded([prompt + draft for prompt, draft in zip(prompts, drafts, strict=True)], device_of(model))
-    logits = model(**inputs, use_cache=False, logits_to_keep=longest + 1).logits
-    choices = logits.argmax(-1).tolist()
-    broken = torch.isnan(logits).any(-1).tolist()
-    for row, (draft, result) in enumerate(zip(drafts, results, strict=True)):
-        own, bad = choices[row][longest - len(draft) :], broken[row][longest - len(draft) :]
-        agreed = next((at for at, token in enumerate(draft) if token != own[at] or bad[at]), len(draft))
-        result.failed = bad[agreed]
-        result.accepted = agreed
-        result.tokens.extend(draft[:agreed])
-        if not result.is_finished:
-            append(result, own[agreed], ending)
-            result.stopped = result.stopped or ending.is_stopped(result.tokens)
-
-
-def _continue(
-    model: torch.nn.Module,
-    prompts: Sequence[list[int]],
-    ending: Ending,
-    results: Sequence[Decoded],
-    left_over: int,
-) -> None:
-    """Decode until at most ``left_over`` rows are unfinished; finished rows leave the batch, a few at a time."""
-    inputs = _left_padded(
-        [prompt + result.tokens for prompt, result in zip(prompts, results, strict=True)], device_of(model)
-    )
-    rows = list(results)
-    step = model(**inputs, past_key_values=roomy_cache(model), use_cache=True, logits_to_keep=1)
-    mask, positions = inputs["attention_mask"], inputs["position_ids"][:, -1:]
-    n_steps = 0
+    Each pass shows the model the last token of every row and a guess at what follows. What it would not have written itself stays in
+    the cache, and is masked from then on.
+    """
+    device, cache = device_of(model), roomy_cache(model)
+    before = [(row.prompt + row.result.tokens)[:-1] for row in rows]
+    widest = max(map(len, before))
+    prefix = torch.tensor([[0] * (widest - len(tokens)) + tokens for tokens in before], dtype=torch.long)
+    mask = torch.arange(widest) >= torch.tensor([[widest - len(tokens)] for tokens in before])
+    prefix_positions = (mask.cumsum(-1) - 1).clamp_min(0)
+    room = max(1, MAX_GUESSED_TOKENS // len(rows))
+    guesses = [row.guess()[:room] for row in rows]
+    width = 1 + max(map(len, guesses))
     while True:
-        logits = step.logits[:, -1]
-        chosen = logits.argmax(-1)
-        n_steps += 1
-        for result, token, broken in zip(rows, chosen.tolist(), torch.isnan(logits).any(-1).tolist(), strict=True):
-            if result.is_finished:
-                continue
-            result.failed = broken
-            if not broken:
-                append(result, token, ending)
-            if n_steps % STOP_CHECK_EVERY == 0 and not result.is_finished:
-                result.stopped = ending.is_stopped(result.tokens)
-        kept = [row for row, result in enumerate(rows) if not result.is_finished]
-        if len(kept) <= left_over:
-            break
-        cache = step.past_key_values
-        if len(kept) <= KEPT_BEFORE_COMPACTING * len(rows):
-            index = torch.tensor(kept, device=mask.device)
-            cache.batch_select_indices(index)
-            mask, positions, chosen = mask[index], positions[index], chosen[index]
-            rows = [rows[row] for row in kept]
-        positions = positions + 1
-        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-        step = model(
-            input_ids=chosen[:, None],
-            attention_mask=mask,
-            position_ids=positions,
+        fed = [[row.last_token, *guess] for row, guess in zip(rows, guesses, strict=True)]
+        ids = torch.tensor([tokens + [0] * (width - len(tokens)) for tokens in fed])
+        positions = torch.tensor([[row.n_tokens - 1] for row in rows]) + torch.arange(width)
+        mask = torch.cat([mask, torch.arange(width) < torch.tensor([[len(tokens)] for tokens in fed])], dim=1)
+        logits = model(
+            input_ids=torch.cat([prefix, ids], dim=1).to(device),
+            attention_mask=mask.long().to(device),
+            position_ids=torch.cat([prefix_positions, positions], dim=1).to(device),
             past_key_values=cache,
             use_cache=True,
-        )
-    for result in results:
-        if not result.stopped and not result.failed:
-            result.stopped = ending.is_stopped(result.tokens)
+            logits_to_keep=width,
+        ).logits
+        chosen, broken = _greedy(logits)
+        agreed = [
+            0 if row.result.is_finished else row.take(guess, own, bad, ending)
+            for row, guess, own, bad in zip(rows, guesses, chosen, broken, strict=True)
+        ]
+        mask[:, -width:] = torch.arange(width) <= torch.tensor(agreed)[:, None]
+        kept = [at for at, row in enumerate(rows) if not row.result.is_finished]
+        if len(kept) <= left_over:
+            return
+        if len(kept) <= KEPT_BEFORE_COMPACTING * len(rows):
+            cache.batch_select_indices(torch.tensor(kept, device=device))
+            mask, rows = mask[kept], [rows[at] for at in kept]
+        prefix = prefix_positions = ids.new_empty(len(rows), 0)
+        guesses = [[] if row.result.is_finished else row.guess() for row in rows]
+        # As wide as half of the rows can use: the others would only be padded.
+        width = 1 + min(sorted(map(len, guesses))[len(rows) // 2], room)
+        guesses = [guess[: width - 1] for guess in guesses]
 
 
 class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not followed
@@ -225,6 +275,22 @@ def roomy_cache(model: torch.nn.Module) -> DynamicCache:
         cache.layer_class_to_replicate = _RoomyLayer
     cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
+
+
+def _greedy(logits: torch.Tensor) -> tuple[list[Any], list[Any]]:
+    """Return the greedy choices, nested as the logits' leading dimensions are, and whether the logits were NaN: a maximum of NaN is NaN."""
+    highest, chosen = logits.max(-1)
+    return chosen.tolist(), highest.isnan().tolist()
+
+
+def _look_for_stop(result: Decoded, ending: Ending) -> None:
+    """End a response with the token that completes a stop string; what was decoded past it is dropped."""
+    if result.stopped or not ending.is_stopped(result.tokens):
+        return
+    result.stopped = True
+    while ending.is_stopped(result.tokens[:-1]):
+        result.tokens.pop()
+    result.accepted = min(result.accepted, len(result.tokens))
 
 
 def append(result: Decoded, token: int, ending: Ending) -> None:

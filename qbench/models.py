@@ -279,9 +279,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         greedy = not options.get("do_sample") and options.get("num_beams", 1) == 1
         if not greedy or self.backend != "causal":
             return list(super().generate_until(list(requests), disable_tqdm=True))
-        stops = handle_stop_sequences(
-            options.get("until"), eos=self.tok_decode(self.eot_token_id, skip_special_tokens=False)
-        )
+        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        stops = handle_stop_sequences(options.get("until"), eos=eos)
+        usual_stop = next((stop for stop in stops if stop != eos), "")
         ending = Ending(
             tokens=frozenset(self._end_tokens()),
             is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
@@ -297,7 +297,7 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             [max_new_tokens[at] for at in fitting],
             ending,
             batch_size=self._rows(),
-            drafts=[self._draft(prompts[at]) for at in fitting] if self.drafts else None,
+            drafts=[self._draft(prompts[at], usual_stop) for at in fitting] if self.drafts else None,
             progress=bar.update,
         )
         answered = dict(zip(fitting, decoded, strict=True))
@@ -321,9 +321,10 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         think_end = self.think_end_token if isinstance(self.think_end_token, str) else None
         return str(postprocess_generated_text(self.tok_decode(tokens), stops, think_end))
 
-    def _draft(self, prompt: str) -> list[int] | None:
+    def _draft(self, prompt: str, stop: str) -> list[int] | None:
+        """A likely response, and the stop string that may have been cut off it; where it ended otherwise, that end is not accepted."""
         draft = self.drafts.get(prompt)
-        return self.tokenizer.encode(draft, add_special_tokens=False) if draft else None
+        return self.tokenizer.encode(draft + stop, add_special_tokens=False) if draft else None
 
     def _end_tokens(self) -> set[int]:
         configured = self.model.generation_config.eos_token_id

@@ -74,6 +74,48 @@ def test_a_draft_changes_nothing_but_the_work(
     assert [result.accepted for result in decoded] == [kept] * len(prompts)
 
 
+def work(model: torch.nn.Module, prompt: list[int], draft: list[int] | None) -> tuple[list[int], int, int]:
+    """The response, the number of passes and of tokens computed."""
+    sizes: list[int] = []
+    handle = model.register_forward_pre_hook(
+        lambda module, arguments, inputs: sizes.append(inputs["input_ids"].numel()), with_kwargs=True
+    )
+    try:
+        (decoded,) = run(model, [prompt], ending(), drafts=None if draft is None else [draft])
+    finally:
+        handle.remove()
+    return decoded.tokens, len(sizes), sum(sizes)
+
+
+def test_a_right_draft_costs_one_pass(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
+    assert work(model, prompts[0], None) == (reference[0], MAX_NEW, len(prompts[0]) + MAX_NEW - 1)
+    assert work(model, prompts[0], reference[0]) == (reference[0], 1, len(prompts[0]) + MAX_NEW)
+
+
+def test_a_draft_goes_on_behind_a_token_that_differs(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
+    for prompt, response in zip(prompts, reference, strict=True):
+        draft = [*response[:6], (response[6] + 1) % 257, *response[7:]]
+        tokens, n_passes, _ = work(model, prompt, draft)
+        assert tokens == response
+        # Two tokens are decoded until the response reads like the draft again, and eight are guessed after a miss.
+        assert n_passes <= MAX_NEW // 2
+
+
+def test_drafts_that_never_hold_cost_little(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+) -> None:
+    for prompt, response in zip(prompts, reference, strict=True):
+        wrong = [(token + 1) % 257 for token in response]
+        tokens, n_passes, n_computed = work(model, prompt, wrong)
+        assert tokens == response
+        assert n_passes <= MAX_NEW
+        assert n_computed <= len(prompt) + 2 * MAX_NEW + 8
+
+
 def test_an_end_token_ends_the_response(
     model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
 ) -> None:
@@ -85,13 +127,17 @@ def test_an_end_token_ends_the_response(
         assert [result.stopped for result in decoded] == [end in response for response in reference]
 
 
-def test_a_stop_string_ends_the_response_soon_after(
-    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]]
+@pytest.mark.parametrize("drafted", [False, True])
+def test_a_response_ends_with_its_stop_string(
+    model: torch.nn.Module, prompts: list[list[int]], reference: list[list[int]], drafted: bool
 ) -> None:
-    stop = tuple(reference[2][3:5])
-    decoded = run(model, prompts, ending(stop=stop))
+    stop = reference[2][3:5]
+    decoded = run(model, prompts, ending(stop=stop), drafts=reference if drafted else None)
+    for result, response in zip(decoded, reference, strict=True):
+        ends = [at + 2 for at in range(MAX_NEW - 1) if response[at : at + 2] == stop]
+        assert result.stopped == bool(ends)
+        assert result.tokens == (response[: ends[0]] if ends else response)
     assert decoded[2].stopped
-    assert decoded[2].tokens == reference[2][: len(decoded[2].tokens)]
 
 
 def test_nan_is_a_failure_and_not_an_answer(model: torch.nn.Module, prompts: list[list[int]]) -> None:
