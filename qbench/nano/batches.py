@@ -14,6 +14,7 @@ from qbench.nano.corpus import Text
 ROW_LENGTHS = (256, 1024, 2048)
 PROMPT_WEIGHT = 0.1  # of a prompt token in the loss: nano learns to read, but above all to answer
 ENCODED_AT_ONCE = 2000
+OPEN_ROWS = 50  # that a text can still be put into; more would fill rows better and take longer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -66,17 +67,22 @@ def batches(encoded: list[Encoded], *, batch_tokens: int, seed: int, epoch: int,
 
 
 def _pack(encoded: list[Encoded], rng: np.random.Generator) -> dict[int, list[list[int]]]:
-    """Fill rows with texts in random order; a text goes to the shortest kind of row that holds it."""
+    """Put texts in random order into rows: of the shortest kind that holds the text, the open row that it fills best."""
     rows: dict[int, list[list[int]]] = {length: [] for length in ROW_LENGTHS}
-    room = dict.fromkeys(ROW_LENGTHS, 0)
+    unfilled: dict[int, dict[int, int]] = {length: {} for length in ROW_LENGTHS}  # number of the row: tokens left in it
     for index in rng.permutation(len(encoded)):
         needed = len(encoded[int(index)].tokens)
         length = next(length for length in ROW_LENGTHS if needed <= length)
-        if needed > room[length]:
+        room = unfilled[length]
+        row = min((number for number in room if room[number] >= needed), key=room.__getitem__, default=None)
+        if row is None:
+            row = len(rows[length])
             rows[length].append([])
-            room[length] = length
-        rows[length][-1].append(int(index))
-        room[length] -= needed
+            room[row] = length
+            if len(room) > OPEN_ROWS:
+                del room[min(room, key=room.__getitem__)]
+        rows[length][row].append(int(index))
+        room[row] -= needed
     return rows
 
 

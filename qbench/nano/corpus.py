@@ -20,7 +20,7 @@ from qbench.bank import Leaf, leaves, task_fields, tasks_dir
 from qbench.facts import table
 
 # Hard items teach a model of this size little but their look, so it sees fewer of them.
-KEEP = {1: 1.0, 2: 0.8, 3: 0.35, 4: 0.1, 5: 0.05}
+KEEP = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.3, 5: 0.15}
 ITEMS_PER_TEMPLATE = 1000
 LONG_ITEMS_PER_TEMPLATE = 200  # of long_context, where one item is as long as ten others
 RUBRIC_ITEMS_PER_TEMPLATE = 200

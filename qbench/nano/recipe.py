@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = Plan(tokens=options.tokens, minutes=options.minutes, seed=options.seed)
+    plan = Plan(tokens=options.tokens, minutes=options.minutes, seed=options.seed, compile=options.compile)
     run(options.out, plan, build=options.build, device=options.device, scale=options.scale, processes=options.processes)
     return 0
 
@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of items drawn from each template")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="where torch finds no C++ compiler")
     parser.add_argument("--threads", type=int, help="of torch (default: all cores)")
     parser.add_argument("--processes", type=int, default=2, help="that draw the corpus")
     return parser

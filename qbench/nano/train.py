@@ -1,4 +1,8 @@
-"""The training loop: AdamW, cosine, clipped gradients; it continues from its checkpoint as if it had never stopped."""
+"""The training loop: Muon and AdamW, cosine, clipped gradients; it continues from its checkpoint as if it had never stopped.
+
+Muon takes the matrices between the embeddings, AdamW the rest (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; the
+update is scaled to AdamW's, Liu et al. 2025, arXiv:2502.16982, so that both share one learning rate).
+"""
 
 import itertools
 import json
@@ -33,8 +37,8 @@ class Plan:
 
     tokens: int = 20_000_000
     minutes: float | None = None
-    batch_tokens: int = 2048
-    learning_rate: float = 2e-3
+    batch_tokens: int = 4096
+    learning_rate: float = 4e-3
     final_share: float = 0.02
     """Of the learning rate, at the end."""
     warm_up: float = 0.02
@@ -43,6 +47,8 @@ class Plan:
     clip: float = 1.0
     seed: int = 1
     checkpoint_minutes: float = 4.0
+    compile: bool = False
+    """Whether torch compiles the model, which takes a minute at the start and is a quarter faster from then on."""
 
     def rate(self, progress: float) -> float:
         if progress < self.warm_up:
@@ -52,11 +58,11 @@ class Plan:
 
 
 def architecture(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of 3.4M parameters. Hidden size and MLP width are multiples of 256, so that GGUF's K-quants apply."""
+    """A Llama of 3.9M parameters. Hidden size and MLP width are multiples of 256, so that GGUF's K-quants apply."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=256,
-        intermediate_size=512,
+        intermediate_size=768,
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
@@ -73,7 +79,7 @@ class State:
     """Where the training stands; what a checkpoint holds."""
 
     model: LlamaForCausalLM
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -81,13 +87,15 @@ class State:
     def save(self, path: Path) -> None:
         temporary = path.with_suffix(".tmp")
         counters = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds}
-        torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counters}, temporary)
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        torch.save({"model": self.model.state_dict(), "optimizers": optimizers, **counters}, temporary)
         os.replace(temporary, path)
 
     def load(self, path: Path, device: torch.device) -> None:
         saved: dict[str, Any] = torch.load(path, map_location=device)
         self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for optimizer, its in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(its)
         self.step, self.tokens, self.seconds = saved["step"], saved["tokens"], saved["seconds"]
 
 
@@ -107,13 +115,17 @@ def train(
     """
     torch.manual_seed(plan.seed)
     model = LlamaForCausalLM(architecture(tokenizer)).to(device)
-    decayed = [weight for weight in model.parameters() if weight.ndim > 1]
+    matrices = [weight for name, weight in model.named_parameters() if weight.ndim > 1 and ".layers." in name]
+    embeddings = [weight for name, weight in model.named_parameters() if weight.ndim > 1 and ".layers." not in name]
     others = [weight for weight in model.parameters() if weight.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    state = State(model, torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True))
+    groups = [{"params": embeddings, "weight_decay": plan.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    muon = torch.optim.Muon(matrices, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw")
+    state = State(model, (muon, torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=True)))
     if (folder / CHECKPOINT).exists():
         state.load(folder / CHECKPOINT, device)
 
+    if plan.compile:
+        model.compile(dynamic=False)
     padding: int = tokenizer.pad_token_id
     checks = list(itertools.islice(_endless(held_out, plan, padding), HELD_OUT_BATCHES))
     stream = itertools.islice(_endless(encoded, plan, padding), state.step, None)
@@ -158,13 +170,14 @@ def _progress(state: State, plan: Plan) -> float:
 
 
 def _step(state: State, batch: Batch, rate: float, clip: float) -> tuple[float, int]:
-    for group in state.optimizer.param_groups:
+    for group in itertools.chain.from_iterable(optimizer.param_groups for optimizer in state.optimizers):
         group["lr"] = rate
     loss = _loss(state.model, batch)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), clip)
-    state.optimizer.step()
-    state.optimizer.zero_grad()
+    for optimizer in state.optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
     count = int((batch.weights > 0).sum())
     state.step += 1
     state.tokens += count
@@ -172,8 +185,10 @@ def _step(state: State, batch: Batch, rate: float, clip: float) -> tuple[float, 
 
 
 def _loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Weighted mean cross-entropy in nats. bf16 on a GPU; most CPUs compute it many times slower than float32."""
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=batch.tokens.is_cuda):
+    """Weighted mean cross-entropy in nats. bf16 on a GPU and on a CPU with AMX; others compute it many times slower than float32."""
+    device = batch.tokens.device.type
+    fast = device == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=fast):
         logits = model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False).logits
     targets, weights = batch.tokens[:, 1:], batch.weights[:, 1:]
     losses = functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), targets.flatten(), reduction="none")
