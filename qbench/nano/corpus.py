@@ -21,10 +21,10 @@ from qbench.facts import table
 
 # Hard items teach a model of this size little but their look, so it sees fewer of them.
 KEEP = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.3, 5: 0.15}
-ITEMS_PER_TEMPLATE = 1000
-LONG_ITEMS_PER_TEMPLATE = 200  # of long_context, where one item is as long as ten others
+ITEMS_PER_TEMPLATE = 600
+LONG_ITEMS_PER_TEMPLATE = 100  # of long_context, where one item is as long as ten others
 RUBRIC_ITEMS_PER_TEMPLATE = 200
-FACT_COPIES = 40
+FACT_COPIES = 25
 NO_FACTS = (  # tables that hold sentences, word pairs, or wrong answers beside the right one
     "abbreviations",
     "conditions",
