@@ -33,9 +33,9 @@ from qbench.gguf.gate import log_probabilities, log_probabilities_of_transformer
 from qbench.gguf.llama import Llama
 from qbench.gguf.model import GGUFLM
 from qbench.gguf.types import TYPES
+from qbench.harness import find_tasks, quiet
 from qbench.levels import LEVELS
 from qbench.models import QBenchLM, nano_path
-from qbench.sweep import find_tasks, quiet
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "gguf.md"
 BEGIN, END = "<!-- gguf_engine: python benchmarks/gguf_engine.py --write -->\n", "<!-- end -->"

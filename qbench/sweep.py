@@ -8,31 +8,24 @@ A sweep that ends when everything is decided asks in looks that were declared be
 reading room's word; here it only says what is asked next.
 """
 
-import contextlib
-import io
-import logging
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
 from lm_eval.evaluator import evaluate
-from lm_eval.tasks import TaskManager
 from lm_eval.utils import sanitize_list
 from tqdm import tqdm
 
-from qbench import bank, levels, looks, records
+from qbench import bank, levels, looks, provenance, records
 from qbench import cost as costs
-from qbench.errors import BankError, QBenchError, RunError, did_you_mean
+from qbench.errors import QBenchError, RunError, did_you_mean
 from qbench.gguf.files import open_file
 from qbench.gguf.model import GGUFLM
+from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.levels import Rung
 from qbench.models import QBenchLM, nano_path, open_model
 from qbench.notes import Note
@@ -46,8 +39,6 @@ DEFAULT_LEVELS = ("fp16", "q8", "q6", "q5", "q4", "q3", "q2")
 DEFAULT_TASKS = ("qbench_*",)
 DEFAULT_BATCH_SIZE = 64
 DECIDED = "decided"
-LIBRARIES = ("qbench", "lm_eval", "torch", "transformers", "torchao", "datasets", "numpy", "scipy", "sympy")
-OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gguf", "gptqmodel", "llama_cpp_python", "optimum")
 DEFAULT_ENGINE = "intx"
 
 
@@ -174,7 +165,7 @@ def sweep(
     run_dir = Path(run) if run else Path("runs") / Path(model or "nano").name
     with tqdm(desc="loading", disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
         with quiet():
-            loaded = _load_tasks(manager, names, num_fewshot, seed)
+            loaded = load_tasks(manager, names, num_fewshot, seed)
             started = time.perf_counter()
             lm = open_model(pretrained=model or nano_path(), engine=engine, batch_size=batch_size, **(model_args or {}))
             load_seconds = time.perf_counter() - started
@@ -276,86 +267,6 @@ def _write_plan(run_dir: Path, plan: Plan) -> None:
             f"{run_dir} holds another sweep: it differs in {', '.join(differing)} (first: {before.get(differing[0])!r} there, "
             f"{content[differing[0]]!r} now). Give this one its own folder with --run, or repeat the old arguments to continue it."
         )
-
-
-# ---------------------------------------------------------------- tasks
-
-
-def find_tasks(
-    patterns: Sequence[str], include_path: Sequence[Path] = (), metadata: dict[str, Any] | None = None
-) -> tuple[TaskManager, list[str]]:
-    """Return a task manager and the names that the patterns mean, each once, our leaves in the bank's order.
-
-    lm-eval's own 10,000 tasks take seconds to index, so they are looked at only when a pattern matches none of ours.
-
-    Raises:
-        BankError: a pattern matches no task.
-    """
-    for folder in include_path:
-        if not Path(folder).is_dir():
-            raise BankError(f"There is no folder {folder} to include; name the folder that holds your task YAMLs.")
-    folders = [str(bank.tasks_dir()), *map(str, include_path)]
-    manager = TaskManager(include_path=folders, include_defaults=False, metadata=metadata)
-    if not all(manager.match_tasks([pattern]) for pattern in patterns):
-        manager = TaskManager(include_path=folders, metadata=metadata)
-    _check_yaml(manager, folders)
-    names: dict[str, None] = {}
-    for pattern in patterns:
-        matched = manager.match_tasks([pattern])
-        if not matched:
-            raise BankError(
-                f"No task is named {pattern!r}.{did_you_mean(pattern, manager.all_tasks)} See qbench bank list, or lm_eval ls tasks."
-            )
-        leaves = [name for name in matched if name in manager.all_subtasks]
-        names |= dict.fromkeys(leaves or matched)
-    order = {category: position for position, category in enumerate(bank.CATEGORIES)}
-    ours = [name for name in names if name.startswith("qbench_")]
-    ours.sort(
-        key=lambda name: next(
-            (place for category, place in order.items() if name.startswith(f"qbench_{category}_")), len(order)
-        )
-    )
-    return manager, [*ours, *(name for name in names if name not in ours)]
-
-
-def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
-    """lm-eval drops a YAML that it cannot read at debug level; here that is an error."""
-    indexed = {entry.yaml_path.resolve() for entry in manager.task_index.values() if entry.yaml_path}
-    for folder in folders:
-        for path in sorted(Path(folder).rglob("*.yaml")):
-            if path.resolve() not in indexed and path.parent.name != "facts" and path.stem != "release":
-                bank.read_leaf(path)  # says what is wrong with the file, where that is known
-                raise BankError(
-                    f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include, and whether "
-                    "another task has its name."
-                )
-            if folder != folders[0] and "templates" in (bank.task_fields(path).get("dataset_kwargs") or {}):
-                bank.check_way_of_asking(path)
-
-
-def _load_tasks(manager: TaskManager, names: list[str], num_fewshot: int | None, seed: int) -> dict[str, Any]:
-    """Build the tasks, groups and tags resolved to their leaves; few-shot settings as lm-eval's simple_evaluate makes them."""
-    loaded: dict[str, Any] = manager.load(names)["tasks"]
-    for task in loaded.values():
-        if num_fewshot is not None and task.get_config("num_fewshot") != 0:
-            task.set_config(key="num_fewshot", value=num_fewshot)
-        elif task.get_config("num_fewshot") is None:
-            task.set_config(key="num_fewshot", value=0)
-        task.set_fewshot_seed(seed=seed)
-    return loaded
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep lm-eval's progress bars and its notices about custom datasets off the terminal; errors still come as exceptions."""
-    logger = logging.getLogger("lm_eval")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(before)
 
 
 # ---------------------------------------------------------------- looks
@@ -607,21 +518,10 @@ def _provenance(lm: QBenchLM | GGUFLM, plan: Plan) -> dict[str, Any]:
         "seeds": {"items": plan.seed, "fewshot": plan.seed},
         "batch_size": lm.batch_size_per_gpu,
         "engine": plan.engine,
-        "versions": {
-            "python": platform.python_version(),
-            **{library: version(library) for library in LIBRARIES},
-            **{library: found for library in OPTIONAL_LIBRARIES if (found := _version(library))},
-        },
-        "git_commit": _git_commit(),
-        "hardware": _hardware(),
+        "versions": provenance.versions(),
+        "git_commit": provenance.git_commit(),
+        "hardware": provenance.hardware(),
     }
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return None
 
 
 def _describe(level: Rung) -> dict[str, Any]:
@@ -639,22 +539,4 @@ def _describe(level: Rung) -> dict[str, Any]:
         "bits": level.bits,
         "group_size": level.group_size,
         "symmetric": level.symmetric,
-    }
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout that qbench runs from; None for an installed wheel."""
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _hardware() -> dict[str, Any]:
-    return {
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

@@ -33,7 +33,21 @@ READING = [
     "plan",
     "rescore",
 ]
-BENCH = ["long", "quant", "decoding", "notes", "choices", "cost", "models", "gguf", "sweep", "probe", "nano"]
+BENCH = [
+    "long",
+    "quant",
+    "decoding",
+    "notes",
+    "choices",
+    "cost",
+    "models",
+    "gguf",
+    "harness",
+    "provenance",
+    "sweep",
+    "probe",
+    "nano",
+]
 DOORS = ["bridge", "cli", "__main__"]
 ORDER = [*READING, *BENCH, *DOORS]
 SEAMS = {"scoring", "tasks", "prompts"}

@@ -43,10 +43,11 @@ from qbench.gguf.gate import PROBES, log_probabilities, log_probabilities_of_tra
 from qbench.gguf.llama import Llama, Tree  # noqa: E402
 from qbench.gguf.model import GGUFLM  # noqa: E402
 from qbench.gguf.types import TYPES, module_name, tensor_name  # noqa: E402
+from qbench.harness import find_tasks  # noqa: E402
 from qbench.levels import resolve  # noqa: E402
 from qbench.models import QBenchLM, nano_path  # noqa: E402
 from qbench.scoring import FAILED  # noqa: E402
-from qbench.sweep import find_tasks, sweep  # noqa: E402
+from qbench.sweep import sweep  # noqa: E402
 
 LEAF = "qbench_numerical_arithmetic"
 LADDER = list(TYPES)

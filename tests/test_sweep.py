@@ -24,8 +24,9 @@ from qbench.errors import (
     SamplesError,
     TemplateError,
 )
+from qbench.harness import find_tasks
 from qbench.records import Sweep, samples_path
-from qbench.sweep import find_tasks, sweep
+from qbench.sweep import sweep
 
 LEAF = "qbench_numerical_arithmetic"
 LEVELS = ["fp16", "q8", "q2"]

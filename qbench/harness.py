@@ -1,0 +1,90 @@
+"""lm-eval's side of a sweep: its tasks found by name and built, and its chatter kept off the terminal."""
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval.tasks import TaskManager
+
+from qbench import bank
+from qbench.errors import BankError, did_you_mean
+
+
+def find_tasks(
+    patterns: Sequence[str], include_path: Sequence[Path] = (), metadata: dict[str, Any] | None = None
+) -> tuple[TaskManager, list[str]]:
+    """Return a task manager and the names that the patterns mean, each once, our leaves in the bank's order.
+
+    lm-eval's own 10,000 tasks take seconds to index, so they are looked at only when a pattern matches none of ours.
+
+    Raises:
+        BankError: a pattern matches no task.
+    """
+    for folder in include_path:
+        if not Path(folder).is_dir():
+            raise BankError(f"There is no folder {folder} to include; name the folder that holds your task YAMLs.")
+    folders = [str(bank.tasks_dir()), *map(str, include_path)]
+    manager = TaskManager(include_path=folders, include_defaults=False, metadata=metadata)
+    if not all(manager.match_tasks([pattern]) for pattern in patterns):
+        manager = TaskManager(include_path=folders, metadata=metadata)
+    _check_yaml(manager, folders)
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        matched = manager.match_tasks([pattern])
+        if not matched:
+            raise BankError(
+                f"No task is named {pattern!r}.{did_you_mean(pattern, manager.all_tasks)} See qbench bank list, or lm_eval ls tasks."
+            )
+        leaves = [name for name in matched if name in manager.all_subtasks]
+        names |= dict.fromkeys(leaves or matched)
+    order = {category: position for position, category in enumerate(bank.CATEGORIES)}
+    ours = [name for name in names if name.startswith("qbench_")]
+    ours.sort(
+        key=lambda name: next(
+            (place for category, place in order.items() if name.startswith(f"qbench_{category}_")), len(order)
+        )
+    )
+    return manager, [*ours, *(name for name in names if name not in ours)]
+
+
+def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
+    """lm-eval drops a YAML that it cannot read at debug level; here that is an error."""
+    indexed = {entry.yaml_path.resolve() for entry in manager.task_index.values() if entry.yaml_path}
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*.yaml")):
+            if path.resolve() not in indexed and path.parent.name != "facts" and path.stem != "release":
+                bank.read_leaf(path)  # says what is wrong with the file, where that is known
+                raise BankError(
+                    f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include, and whether "
+                    "another task has its name."
+                )
+            if folder != folders[0] and "templates" in (bank.task_fields(path).get("dataset_kwargs") or {}):
+                bank.check_way_of_asking(path)
+
+
+def load_tasks(manager: TaskManager, names: list[str], num_fewshot: int | None, seed: int) -> dict[str, Any]:
+    """Build the tasks, groups and tags resolved to their leaves; few-shot settings as lm-eval's simple_evaluate makes them."""
+    loaded: dict[str, Any] = manager.load(names)["tasks"]
+    for task in loaded.values():
+        if num_fewshot is not None and task.get_config("num_fewshot") != 0:
+            task.set_config(key="num_fewshot", value=num_fewshot)
+        elif task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=seed)
+    return loaded
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep lm-eval's progress bars and its notices about custom datasets off the terminal; errors still come as exceptions."""
+    logger = logging.getLogger("lm_eval")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
