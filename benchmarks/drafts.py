@@ -53,15 +53,14 @@ class Recorded:
 
     def run(
         self, asked: Sequence[Instance], drafts: Mapping[str, str]
-    ) -> tuple[float, list[list[int]], dict[str, str], float]:
-        """Return seconds, the tokens and the text of each response, and the share of drafts that were right to their end."""
+    ) -> tuple[float, list[list[int]], dict[str, str]]:
+        """Return seconds, and the tokens and the text of each response."""
         self.lm.drafts, self.decoded = drafts, []
         started = time.process_time()
         responses = self.lm.generate_until(list(asked), disable_tqdm=True)
         seconds = time.process_time() - started
-        whole = sum(result.accepted == len(result.tokens) for result in self.decoded) / max(1, len(self.decoded))
         texts = {request.args[0]: response for request, response in zip(asked, responses, strict=True)}
-        return seconds, [result.tokens for result in self.decoded], texts, whole
+        return seconds, [result.tokens for result in self.decoded], texts
 
 
 def main() -> None:
@@ -101,12 +100,13 @@ def main() -> None:
         lm.set_level(level)
         new_drafts: dict[str, str] = {}
         for kind, some in kinds.items():
-            plainly[kind][level], expected, texts, _ = recorded.run(some, {})
+            plainly[kind][level], expected, texts = recorded.run(some, {})
             new_drafts |= texts
             if drafts:
-                drafted[kind][level], found, _, whole = recorded.run(some, drafts)
+                drafted[kind][level], found, _ = recorded.run(some, drafts)
                 n_same += sum(a == b for a, b in zip(found, expected, strict=True))
                 n_all += len(expected)
+                whole = sum(drafts[prompt] == text for prompt, text in texts.items()) / len(texts)
                 plain, quick = plainly[kind][level], drafted[kind][level]
                 ratios = f"{quick / plain:12.0%} {quick / plainly[kind]['fp16']:13.0%}"
                 print(f"{level:5}  {kind:5} {plain:8.1f} {quick:10.1f} {ratios} {whole:17.0%}", flush=True)
