@@ -1,11 +1,14 @@
 """Open answers: ``{type: rubric, checks: [{words: {at_least: 60}}, {mentions: [tier, [churn, retention]]}, {not_degenerate: {}}]}``.
 
-Every check is deterministic and gives a score from 0 to 1; `qbench.scoring.checks` lists them. The score of the response is their mean,
-and it is correct if every check is satisfied. There is no marker to look for: the whole response, without reasoning, is the answer.
+Every check is deterministic and gives a score from 0 to 1; `qbench.scoring.checks` lists them. Some ask what a text says (`CONTENT`), the
+others how it is written. The score of the response is the mean of the former times the mean of the latter, so that a fluent text about
+something else earns nothing; it is correct if every check is satisfied. There is no marker to look for: the whole response, without
+reasoning, is the answer.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from qbench.errors import AnswerSpecError, did_you_mean
@@ -16,6 +19,7 @@ from qbench.scoring.prose import MAX_TEXT, Prose
 from qbench.scoring.verdict import Verdict
 
 FIELDS = ("checks",)
+CONTENT = {"mentions", "order", "fields"}
 MAX_LINES = 1_000  # of a response that are looked at
 
 
@@ -48,7 +52,7 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
             check = CHECKS[name](options)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise AnswerSpecError(f"The check {name!r} cannot read its options {options!r} ({error}).") from None
-        earlier = sum(other.split(" ")[0] == name for other in checks)
+        earlier = sum(_kind(other) == name for other in checks)
         checks[f"{name} {earlier + 1}" if earlier else name] = check
     return Spec(checks)
 
@@ -72,4 +76,12 @@ def compare(prose: Prose, spec: Spec) -> Verdict:
     scores = {name: check(prose) for name, check in spec.checks.items()}
     failed = [name for name, score in scores.items() if score < 1]
     reason = f"unsatisfied: {', '.join(failed)}" if failed else "match"
-    return Verdict(not failed, True, sum(scores.values()) / len(scores), reason=reason, details=scores)
+    content = [score for name, score in scores.items() if _kind(name) in CONTENT]
+    writing = [score for name, score in scores.items() if _kind(name) not in CONTENT]
+    score = fmean(content or [1.0]) * fmean(writing or [1.0])
+    return Verdict(not failed, True, score, reason=reason, details=scores)
+
+
+def _kind(name: str) -> str:
+    """The check behind a name: ``mentions`` behind ``mentions 2``."""
+    return name.split(" ")[0]

@@ -15,6 +15,7 @@ from lm_eval.tasks import TaskManager
 from qbench.bank import CATEGORIES, DEFAULT_ITEMS, Leaf, digest, leaves, release, task_fields, tasks_dir, version
 from qbench.expressions import evaluate
 from qbench.proofreading import flaws
+from qbench.scoring import judge
 from qbench.templates import Item, draw_values, stream
 
 LEAVES = leaves()
@@ -171,3 +172,17 @@ def test_all_ninety_questions_of_the_source_document_are_asked_word_for_word(ite
     # A question that refers to a document is followed by it.
     missing = [text for text in wanted if not any(q == text or q.startswith(text + "\n") for q in asked)]
     assert missing == []
+
+
+GARDEN = (
+    "The garden behind the house is quiet in the morning. Two cats sleep under the old apple tree while the wind moves the grass. My "
+    "neighbour waters her roses and talks about the weather. Later the children come home, eat bread and play with a red ball. In the "
+    "evening the light turns soft, the birds fall silent, and we sit on the bench until it gets cold and dark."
+)
+
+
+def test_a_text_about_something_else_earns_next_to_nothing() -> None:
+    answers = [json.loads(item.answer) for leaf in leaves() for item in leaf.items("test", items=2)]
+    scores = [judge(GARDEN, answer).score for answer in answers if answer["type"] == "rubric"]
+    assert max(scores) < 0.5
+    assert sum(scores) / len(scores) < 0.05
