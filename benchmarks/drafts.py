@@ -20,8 +20,9 @@ from lm_eval.models.huggingface import HFLM
 
 from qbench import models
 from qbench.decoding import Decoded, decode
+from qbench.harness import find_tasks, quiet
 from qbench.models import QBenchLM, nano_path
-from qbench.sweep import DEFAULT_LEVELS, find_tasks, quiet
+from qbench.sweep import DEFAULT_LEVELS
 
 LONG = 64  # tokens of a response, mean of a leaf
 
