@@ -259,9 +259,11 @@ def _statistics_options(command: argparse.ArgumentParser) -> None:
         "--margin",
         type=float,
         metavar="PP",
-        help="percentage points that count as no loss, declared beforehand (default: 2)",
+        help="percentage points that count as no loss; a sweep writes them down before its first item (default: the sweep's, else 2)",
     )
-    command.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
+    command.add_argument(
+        "--confidence", type=float, metavar="P", help="of every interval (default: the sweep's, else 0.95)"
+    )
     command.add_argument(
         "--target",
         choices=("templates", "items"),
@@ -365,11 +367,10 @@ def _plan(options: argparse.Namespace) -> int:
 def _cite(options: argparse.Namespace) -> int:
     from qbench.report import read_table
     from qbench.report.citation import bibtex, methods
-    from qbench.report.table import Settings, read_target
+    from qbench.report.table import read_target
 
     target = read_target(options.target or "templates")
-    settings = Settings(**_given(options, "margin", "confidence"), target=target)
-    table = read_table(options.run, settings) if options.run else None
+    table = read_table(options.run, target=target, **_given(options, "margin", "confidence")) if options.run else None
     print(*([methods(table), ""] if table else []), bibtex(table), sep="\n", end="")
     return 0
 

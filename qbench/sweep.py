@@ -65,10 +65,12 @@ class Plan:
     apply_chat_template: bool
     batch_size: int
     bank: dict[str, str]
+    margin: float
+    """Percentage points of loss that were declared not to matter, and the confidence of the intervals. Without ``until`` they change no
+    sample, so those of the first command stay declared and a later one may have others."""
+    confidence: float
     until: str | None = None
-    """``decided`` if the sweep may end before everything is asked; then the following three say when, and else they are None."""
-    margin: float | None = None
-    confidence: float | None = None
+    """``decided`` if the sweep may end before everything is asked; then margin, confidence and the looks say when."""
     looks: list[dict[str, Any]] | None = None
 
     @property
@@ -138,8 +140,8 @@ def sweep(
         cost: measure each level's speed and energy on a prompt of its own, for a second or two (see `qbench.cost`).
         until: ``decided`` asks in looks, and no category at a level any more once its repeated interval leaves 0 out or lies inside the
             margin (see `qbench.stats.sequential`). What is asked is a part of what is asked without it.
-        margin: percentage points of loss that are declared, beforehand, not to matter; of no effect without ``until``.
-        confidence: with which all looks hold at once; of no effect without ``until``.
+        margin: percentage points of loss that are declared, beforehand, not to matter; written down before the first item is asked.
+        confidence: of the intervals, with ``until`` of all looks at once; written down likewise.
         progress: show a progress bar.
 
     Returns:
@@ -190,9 +192,9 @@ def sweep(
             apply_chat_template=apply_chat_template,
             batch_size=batch_size,
             bank=bank.release(),
+            margin=margin,
+            confidence=confidence,
             until=until,
-            margin=margin if until else None,
-            confidence=confidence if until else None,
             looks=looks.declared(documents, seed=seed, confidence=confidence) if until else None,
         )
         _write_plan(run_dir, plan)
@@ -262,7 +264,8 @@ def _write_plan(run_dir: Path, plan: Plan) -> None:
         records.write_json(path, {**content, "created": datetime.now(UTC).isoformat(timespec="seconds")})
         return
     before = records.read_sweep(run_dir).info
-    if differing := [key for key in content if before.get(key) != content[key]]:
+    free = () if plan.until else ("margin", "confidence")
+    if differing := [key for key in content if key not in free and before.get(key) != content[key]]:
         raise RunError(
             f"{run_dir} holds another sweep: it differs in {', '.join(differing)} (first: {before.get(differing[0])!r} there, "
             f"{content[differing[0]]!r} now). Give this one its own folder with --run, or repeat the old arguments to continue it."

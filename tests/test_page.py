@@ -21,9 +21,9 @@ from qbench.report import read_table, report
 from qbench.report.browser import MAX_BYTES, cut, pack
 from qbench.report.findings import findings
 from qbench.report.page import render
-from qbench.report.table import ItemRow, Settings, Table
+from qbench.report.table import ItemRow, Table
 
-SETTINGS = Settings(n_resamples=499)
+N_RESAMPLES = 499
 HOSTILE = [
     "<script>window.pwned = 1</script>",
     "</script><script>window.pwned = 2</script>",
@@ -164,7 +164,7 @@ def test_items_are_filtered_searched_and_paged(chromium: WebDriver, folder: Path
     assert page.find_element(By.ID, "place").text == "page 1 of 9"
     choose(page, "template", "template2")
     assert status(page) == "36 of 420 items"
-    table = read_table(folder / "nano", SETTINGS)
+    table = read_table(folder / "nano", n_resamples=N_RESAMPLES)
     q2 = 1 + table.compared.index("q2")
     worse = [
         item
@@ -188,7 +188,7 @@ def test_an_item_shows_both_responses_and_every_score(chromium: WebDriver, folde
     choose(page, "level", "q4")
     question, target, baseline, level = open_item(page)
     assert (question, target, baseline, level) == ("What is 0?", "0", "fp16", "q4")
-    item = read_table(folder / "nano", SETTINGS).items[0]
+    item = read_table(folder / "nano", n_resamples=N_RESAMPLES).items[0]
     strip = page.find_element(By.CSS_SELECTOR, ".item .strip").text
     names = ("fp16", "fp16-repeat", "q8", "q4", "q2")
     assert strip.split() == [
@@ -263,7 +263,7 @@ def test_a_phone_scrolls_down_only(chromium: WebDriver, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def table(folder: Path) -> Table:
-    return read_table(folder / "nano", SETTINGS)
+    return read_table(folder / "nano", n_resamples=N_RESAMPLES)
 
 
 def test_it_refers_to_nothing_outside(folder: Path) -> None:
@@ -306,7 +306,7 @@ def test_without_a_difference_the_page_says_so(tmp_path: Path) -> None:
     for level in ("fp16", "q2"):
         write_run(tmp_path / level, {"t": [sample(item, i, None if i == 0 else 1.0) for i, item in enumerate(items)]})
     write_plan(tmp_path, ["fp16", "q2"], ["t"])
-    table = read_table(tmp_path, SETTINGS)
+    table = read_table(tmp_path, n_resamples=N_RESAMPLES)
     assert findings(table)[0].startswith("No interval for logic: with one template in each subcategory")
     page = render(table)
     assert '<div class="chart" data-chart="heatmap"' not in page

@@ -364,11 +364,14 @@ def test_every_format_is_written_into_the_run(sweep_dir: Path, result: Report) -
     assert all(path.is_file() for path in result.paths)
 
 
-def test_figures_are_written_when_asked_for(sweep_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(sweep_dir), "--formats", "figures"]) == 0
+def test_figures_are_written_when_asked_for(
+    sweep_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sweep_dir, tmp_path / "nano", ignore=shutil.ignore_patterns("report"))
+    assert main(["report", str(tmp_path / "nano"), "--formats", "figures"]) == 0
     printed = capsys.readouterr().out
     for name in ("heatmap", "curves", "difficulty", "pareto", "forest_logic", "forest_numerical"):
-        path = sweep_dir / "report" / "figures" / name
+        path = tmp_path / "nano" / "report" / "figures" / name
         assert f"{path}.pdf" in printed
         assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
         assert path.with_suffix(".svg").read_text(encoding="utf-8").startswith("<svg")
@@ -517,7 +520,7 @@ def test_the_json_has_a_schema_version_and_no_nan(result: Report) -> None:
     )
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(described).validate({**content, "rows": [{"name": "q4"}]})
-    assert content["schema_version"] == 2
+    assert content["schema_version"] == 3
     ours = cell(result.table, "logic", "q4")
     found = next(entry for entry in content["rows"][1]["cells"] if entry["level"] == "q4")
     assert found["difference"]["interval"] == {
@@ -717,6 +720,62 @@ def test_settings_that_make_no_sense_are_refused(sweep_dir: Path, options: dict[
         match=r"confidence must lie|margin must be|target must be templates or items, not 'item'. Did you mean items",
     ):
         report(sweep_dir, **options)
+
+
+# ---------------------------------------------------------------- what was declared, and which files go together
+
+
+def small_sweep(folder: Path, **plan: Any) -> Path:
+    """Two levels and one category, quickly read."""
+    items = [bank_item("logic", f"s{i % 3}", f"t{i % 9}", i) for i in range(45)]
+    for level, every in (("fp16", 9), ("q2", 2)):
+        write_run(folder / level, {"t": [sample(item, i, float(i % every > 0)) for i, item in enumerate(items)]})
+    write_plan(folder, ["fp16", "q2"], ["t"], **plan)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("stored", "given", "words"),
+    [
+        ({"margin": 3.0, "confidence": 0.95}, {}, "inside ±3 points, declared beforehand"),
+        ({"margin": 3.0, "confidence": 0.95}, {"margin": 3.0}, "inside ±3 points, declared beforehand"),
+        (
+            {"margin": 3.0, "confidence": 0.95},
+            {"margin": 30.0},
+            "inside ±30 points, chosen when the report was written",
+        ),
+        ({}, {}, "inside ±2 points, chosen when the report was written"),
+    ],
+)
+def test_only_a_margin_that_the_sweep_stored_was_declared_beforehand(
+    tmp_path: Path, stored: dict[str, float], given: dict[str, Any], words: str
+) -> None:
+    written = report(small_sweep(tmp_path, **stored), n_resamples=N_RESAMPLES, **given)
+    beforehand = "declared beforehand" in words
+    assert all(words in text(written, ending) for ending in ("md", "html"))
+    for page in (*(text(written, ending) for ending in ("md", "html")), file(written, "methods.tex"), str(written)):
+        assert ("declared beforehand" in page) <= beforehand
+    assert words.split(", ")[1] in " ".join(file(written, "methods.tex").split())
+    assert ("margin" in json.loads(text(written, "json"))["settings"]["declared"]) is beforehand
+
+
+def test_files_of_other_settings_do_not_stay_beside_a_report(tmp_path: Path) -> None:
+    folder = small_sweep(tmp_path)
+    both = report(folder, formats=["csv", "md"], n_resamples=N_RESAMPLES)
+    (folder / "report" / "notes.txt").write_text("mine")
+    report(folder, formats=["tex"], n_resamples=N_RESAMPLES)
+    assert all(path.is_file() for path in both.paths)  # the same table
+    (markdown,) = report(folder, formats=["md"], margin=30.0, n_resamples=N_RESAMPLES).paths
+    left = {path.name for path in (folder / "report").iterdir() if not path.name.startswith(".")}
+    assert left == {markdown.name, "notes.txt"}
+
+
+def test_a_record_from_elsewhere_removes_nothing_outside_its_folder(tmp_path: Path) -> None:
+    folder = small_sweep(tmp_path)
+    report(folder, formats=["md"], n_resamples=N_RESAMPLES)
+    records.write_json(folder / "report" / ".made.json", {"table_sha256": "", "files": ["../sweep.json", "/etc/hosts"]})
+    report(folder, formats=["md"], n_resamples=N_RESAMPLES)
+    assert (folder / "sweep.json").is_file()
 
 
 # ---------------------------------------------------------------- citing

@@ -274,6 +274,15 @@ def test_a_folder_with_another_plan_is_refused(finished: Sweep, random_llama: Pa
         run_sweep(random_llama, finished.dir, items=2)
 
 
+def test_the_margin_of_the_first_command_stays_declared(
+    finished: Sweep, random_llama: Path, own_tasks: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(finished.dir, tmp_path / "copy")
+    assert (finished.info["margin"], finished.info["confidence"]) == (2.0, 0.95)
+    again = run_sweep(random_llama, folder, tasks=[LEAF, "colours"], include_path=[own_tasks], margin=5.0)
+    assert again.info == finished.info
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

@@ -3,13 +3,16 @@
 `compute` reads a sweep and computes every number once; `table` says what there is; each of the other modules writes it in one format.
 """
 
+import hashlib
+import json
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from qbench.errors import QBenchError, RunError, did_you_mean
-from qbench.records import Sweep, read_sweep, write_atomically
+from qbench.records import Sweep, read_sweep, write_atomically, write_json
 from qbench.report.compute import build
 from qbench.report.table import Settings, Table, read_target
 from qbench.report.terminal import summary
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 REPORT_DIR = "report"
+RECORD_FILE = ".made.json"  # which files a folder has, and of what table
 FORMATS = {
     "md": "qbench.report.markdown:render",
     "tex": "qbench.report.paper:render",
@@ -67,9 +71,8 @@ def report(
     Args:
         run: folder that `qbench.sweep.sweep` wrote.
         formats: names of FORMATS; all but ``figures``, which are PDF and SVG for a paper, if not given.
-        margin: percentage points of loss that are declared, beforehand, not to matter; 2 if not given.
-        confidence: nominal coverage of every interval; 0.95 if not given. A sweep that went on until everything was decided has declared
-            both.
+        margin: percentage points of loss that do not matter; if not given what the sweep declared at its start, else 2.
+        confidence: nominal coverage of every interval; if not given what the sweep declared at its start, else 0.95.
         by: a field of the documents to break the table down by, such as ``difficulty``.
         n_resamples: bootstrap resamples behind every interval.
         seed: of the resamples; the same seed gives the same report.
@@ -81,32 +84,35 @@ def report(
     """
     check_formats(formats)
     sweep = read_sweep(Path(run))
-    table = build(sweep, Settings(*_declared(sweep, margin, confidence), by, n_resamples, seed, read_target(target)))
+    settings = _settings(
+        sweep, margin, confidence, by=by, n_resamples=n_resamples, seed=seed, target=read_target(target)
+    )
+    table = build(sweep, settings)
     return write_report(table, Path(run) / REPORT_DIR, formats)
 
 
-def read_table(run: Path, settings: Settings | None = None) -> Table:
-    """Compute the table of a finished sweep, and write nothing."""
+def read_table(run: Path, *, margin: float | None = None, confidence: float | None = None, **settings: Any) -> Table:
+    """Compute the table of a finished sweep, with the other fields of `Settings` by name, and write nothing."""
     sweep = read_sweep(Path(run))
-    return build(sweep, settings or Settings(*_declared(sweep, None, None)))
+    return build(sweep, _settings(sweep, margin, confidence, **settings))
 
 
-def _declared(sweep: Sweep, margin: float | None, confidence: float | None) -> tuple[float, float]:
-    """Margin and confidence of a report.
+def _settings(sweep: Sweep, margin: float | None, confidence: float | None, **others: Any) -> Settings:
+    """Settings that know what the sweep declared: what is not given is taken from there.
 
     Raises:
-        RunError: the sweep was asked until everything was decided, at others.
+        RunError: the sweep was asked until everything was decided, at another margin or confidence.
     """
     given, usual = {"margin": margin, "confidence": confidence}, {"margin": 2.0, "confidence": 0.95}
-    declared = {name: sweep.info[name] for name in given} if sweep.shares else {}
+    declared = {name: float(sweep.info[name]) for name in given if sweep.info.get(name) is not None}
     for name, value in declared.items():
-        if given[name] not in (None, value):
+        if sweep.shares and given[name] not in (None, value):
             raise RunError(
                 f"{sweep.dir} was asked until everything was decided at a {name} of {value:g}, which its report has to keep; leave out "
                 f"--{name}, or sweep again with --{name} {given[name]:g}."
             )
-    found = {**usual, **{name: value for name, value in given.items() if value is not None}, **declared}
-    return found["margin"], found["confidence"]
+    found: dict[str, Any] = {**usual, **declared, **{name: value for name, value in given.items() if value is not None}}
+    return Settings(**found, **others, declared=tuple(name for name in declared if found[name] == declared[name]))
 
 
 def check_formats(formats: Sequence[str]) -> None:
@@ -119,14 +125,34 @@ def check_formats(formats: Sequence[str]) -> None:
 
 
 def write_report(table: Table, folder: Path | None, formats: Sequence[str]) -> Report:
-    """Write a table in some formats; in none without a folder."""
-    if folder is None:
+    """Write a table in some formats; in none without a folder. See `_kept` for what an earlier report left there."""
+    if folder is None or not formats:
         return Report(table, ())
     # Everything is rendered before anything is written, so that an error leaves no half of a report.
     contents = {folder / file: content for name in formats for file, content in _rendered(name, table).items()}
+    made_of = hashlib.sha256(repr((table.settings, table.provenance, table.levels, table.rows)).encode()).hexdigest()
+    kept = _kept(folder, contents, made_of)
     for path, content in contents.items():
         write_atomically(path, content)
+    files = sorted(str(path.relative_to(folder)) for path in {*kept, *contents})
+    write_json(folder / RECORD_FILE, {"table_sha256": made_of, "files": files})
     return Report(table, tuple(contents))
+
+
+def _kept(folder: Path, written: Collection[Path], made_of: str) -> list[Path]:
+    """The files of an earlier report that say the same as this one. Those of another table go, so that no two formats contradict."""
+    try:
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+        same, files = record["table_sha256"] == made_of, [folder / name for name in record["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    inside = [path for path in files if path.resolve().is_relative_to(folder.resolve()) and path.is_file()]
+    if same:
+        return inside
+    for path in inside:
+        if path not in written:
+            path.unlink()
+    return []
 
 
 def _rendered(name: str, table: Table) -> dict[str, bytes]:

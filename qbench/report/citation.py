@@ -3,6 +3,7 @@
 from qbench import __version__
 from qbench.report.latex import escape
 from qbench.report.table import Settings, Table
+from qbench.report.wording import declared
 from qbench.stats import Target
 from qbench.stats.sequential import GAMMA
 
@@ -110,7 +111,7 @@ def methods(table: Table) -> str:
         f"{total.baseline.n_items:,} items, drawn from {total.baseline.n_templates:,} templates; differences are paired on items "
         f"and averaged with equal weight over templates, subcategories and categories. {_intervals(settings)} "
         "We call a level degraded where the whole interval lies below zero, within margin where it lies "
-        f"inside $\\pm{settings.margin:g}$ percentage points, which were declared beforehand, and undecided otherwise; "
+        f"inside $\\pm{settings.margin:g}$ percentage points, which were {declared(table)}, and undecided otherwise; "
         f"Holm's correction~\\cite{{holm1979}} is applied over categories.{_stopping(table)}{floor}"
     )
 

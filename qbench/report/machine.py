@@ -16,7 +16,7 @@ from typing import Any
 from qbench.report.table import Table
 from qbench.stats import Flips, Interval
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA_FILE = "report.schema.json"
 PROPERTIES = {
     Interval: ("low", "high"),

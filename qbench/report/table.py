@@ -182,7 +182,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Settings:
-    """What was decided before looking at the numbers."""
+    """What a report is asked to say, and how sure it has to be."""
 
     margin: float = 2.0
     """Percentage points that count as no loss."""
@@ -192,6 +192,8 @@ class Settings:
     seed: int = 0
     target: Target = Target.TEMPLATES
     """What every interval is about: other templates like these, or fresh items of these."""
+    declared: tuple[str, ...] = ()
+    """Which of ``margin`` and ``confidence`` the sweep wrote down before its first item was asked."""
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:

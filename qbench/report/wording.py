@@ -69,7 +69,7 @@ def legend(table: Table) -> list[tuple[str, str]]:
     return [
         ("↓", f"degraded: the whole {level} interval lies below 0"),
         ("↓↓", "degraded also after Holm's correction for all categories and tasks at this level"),
-        ("≈", f"within margin: the whole interval lies inside ±{margin} points, declared beforehand"),
+        ("≈", f"within margin: the whole interval lies inside ±{margin} points, {declared(table)}"),
         ("↑", "improved: the whole interval lies above 0"),
         (
             "?",
@@ -77,6 +77,11 @@ def legend(table: Table) -> list[tuple[str, str]]:
         ),
         (MISSING, "not estimable, which is not 0"),
     ]
+
+
+def declared(table: Table) -> str:
+    """When the margin was chosen."""
+    return "declared beforehand" if "margin" in table.settings.declared else "chosen when the report was written"
 
 
 def label(row: Row) -> str:
