@@ -1,7 +1,7 @@
 """How large a sweep must be, from a pilot run or from stated noise: what ``qbench plan`` prints."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ from qbench.errors import QBenchError, did_you_mean
 from qbench.pairing import pair_levels
 from qbench.records import read_sweep
 from qbench.report.compute import Scores
-from qbench.stats import Design, Noise, items_needed, noise, smallest_difference, templates_needed
+from qbench.stats import Design, Noise, cautious, items_needed, noise, smallest_difference, templates_needed
+from qbench.stats.planning import BOUND, UNTOLD_CORRELATION
 
 ITEMS = (1, 5, 20, 50)  # of a template, for which templates are counted
 DEFAULT_LEVEL = "q4"  # where people want to know
@@ -21,7 +22,10 @@ class Needed:
     """What one category takes. None where no number is enough."""
 
     category: str
+    seen: Noise
+    """In the pilot run, or stated."""
     noise: Noise
+    """What is planned with: no less than what was seen, which a small pilot sees too little of by chance."""
     n_templates: int
     """In the pilot run; 0 without one."""
     n_items: int
@@ -50,7 +54,7 @@ class Plan:
         lines = [
             f"To see a true difference of {points} with {100 * self.power:g} % power{of}, a category needs",
             "",
-            f"{'':14} {'flips':>6} {'corr.':>6}  "
+            f"{'':14} {'flips':>15} {'change':>6} {'correlation':>13}  "
             + " ".join(f"{f'{n} items':>9}" for n in ITEMS)
             + "   its own templates",
         ]
@@ -60,13 +64,27 @@ class Plan:
             if row.n_templates:
                 items = f"{row.items} items each" if row.items else "no number of items"
                 own = f"   {row.n_templates}: {items}; today's {row.n_items} show {_points(row.smallest)} points"
+            flips = f"{100 * row.seen.flip_rate:.1f}% → {100 * row.noise.flip_rate:.1f}%"
+            untold = math.isnan(row.seen.correlation)
+            correlation = f"{'–' if untold else f'{row.seen.correlation:.2f}'} → {row.noise.correlation:.2f}"
             lines.append(
-                f"{row.category.replace('_', ' '):14} {100 * row.noise.flip_rate:5.1f}% {row.noise.correlation:6.3f}  {templates}{own}"
+                f"{row.category.replace('_', ' '):14} {flips:>15} {row.noise.change:6.2f} {correlation:>13}  {templates}{own}"
             )
         lines += [
             "",
-            "Columns: templates of 1, 5, 20 or 50 items each. flips: items whose score changes; corr.: of two items of a template.",
+            "Columns: templates of 1, 5, 20 or 50 items each. flips: items whose score changes, as seen → as planned with; change: by how "
+            "much (root mean square), 1 where answers are right or wrong; correlation: of two items of a template, seen → planned with.",
         ]
+        if self.level:
+            lines.append(
+                f"Planned with are the upper ends of one-sided {100 * BOUND:g} % intervals, because a small pilot may have seen too little "
+                "by chance; and never fewer flips than the difference itself takes."
+            )
+        if any(math.isnan(row.seen.correlation) for row in self.needed):
+            lines.append(
+                "–: one item of each template, or not a single flip, cannot tell the correlation; it is taken to be "
+                f"{UNTOLD_CORRELATION:g}, as where templates differ much."
+            )
         return "\n".join(lines)
 
 
@@ -102,7 +120,7 @@ def plan(
         items: of each template, that the design effect was seen with.
 
     Raises:
-        QBenchError: neither a run nor a flip rate, numbers out of range, or a level that the run does not have.
+        QBenchError: neither a run nor a flip rate, numbers out of range or impossible together, or a level that the run does not have.
     """
     for name, value, low, high in (
         ("power", power, 0, 1),
@@ -119,31 +137,43 @@ def plan(
             raise QBenchError(
                 "The flip rate must lie between 0 and 100 percent, the design effect and the items be at least 1."
             )
+        if difference > flip_rate:
+            raise QBenchError(
+                f"A difference of {difference:g} points needs at least {difference:g} % of the items to flip, not {flip_rate:g} %. "
+                "State a higher flip rate or a smaller difference."
+            )
+        if design_effect > items:
+            raise QBenchError(
+                f"A design effect of {design_effect:g} is impossible with {items} items a template: it is at most the number of items. "
+                "State the number of items that it was seen with (--items)."
+            )
         stated = Noise.of_design_effect(flip_rate / 100, design_effect, items)
-        name, categories = "", [("a category", stated, 0, items, N_STRATA)]
+        planned = replace(stated, correlation=UNTOLD_CORRELATION) if items == 1 else stated
+        name, categories = "", [("a category", stated, planned, 0, items, N_STRATA)]
     else:
         raise QBenchError(
             "Give a finished sweep as a pilot (qbench plan runs/NAME), or state --flip-rate and --design-effect."
         )
     needed = []
-    for category, seen, n_templates, n_items, n_strata in categories:
+    for category, seen, planned, n_templates, n_items, n_strata in categories:
         options: dict[str, Any] = {"confidence": confidence, "wanted": power, "n_strata": n_strata}
         needed.append(
             Needed(
                 category,
                 seen,
+                planned,
                 n_templates,
                 n_items,
-                smallest_difference(seen, n_templates, n_items, **options) if n_templates else math.nan,
-                {n: templates_needed(seen, wanted, n, **options) for n in ITEMS},
-                items_needed(seen, wanted, n_templates, **options) if n_templates else None,
+                smallest_difference(planned, n_templates, n_items, **options) if n_templates else math.nan,
+                {n: templates_needed(planned, wanted, n, **options) for n in ITEMS},
+                items_needed(planned, wanted, n_templates, **options) if n_templates else None,
             )
         )
     return Plan(wanted, power, confidence, name, tuple(needed))
 
 
-def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, int, int, int]]]:
-    """Name of the level, and the noise of each category with its templates, items of each, and strata."""
+def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, Noise, int, int, int]]]:
+    """Name of the level, and the noise of each category as seen and as planned with, its templates, items of each, and strata."""
     sweep = read_sweep(run)
     others = [name for name in sweep.levels if name != sweep.baseline]
     if level is None:
@@ -158,5 +188,8 @@ def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, in
         design = Design.of(scores.template[members], scores.stratum[members])
         seen = noise(scores.baseline[members], scores.levels[members, 0], design)
         n_templates = len(design.of_template)
-        found.append((category, seen, n_templates, round(int(members.sum()) / n_templates), len(design.weight)))
+        n_items = int(members.sum()) / n_templates
+        n_strata = len(design.weight)
+        planned = cautious(seen, n_templates, n_items, n_strata)
+        found.append((category, seen, planned, n_templates, round(n_items), n_strata))
     return level, found

@@ -1,10 +1,11 @@
 """A plan keeps its promise: what it says is enough shows the difference as often as it says."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import write_sweep
+from handmade import sample, write_plan, write_run, write_sweep
 from scipy import stats as scipy_stats
 from statsmodels.stats.power import TTestPower
 
@@ -13,6 +14,7 @@ from qbench.plan import plan
 from qbench.stats import (
     Design,
     Noise,
+    cautious,
     items_needed,
     noise,
     paired_differences,
@@ -20,6 +22,7 @@ from qbench.stats import (
     smallest_difference,
     templates_needed,
 )
+from qbench.stats.planning import UNTOLD_CORRELATION
 
 SOURCE = np.random.default_rng(4)
 
@@ -61,6 +64,44 @@ def test_the_correlation_is_the_textbook_one() -> None:
     assert between / within == pytest.approx(scipy_stats.f_oneway(*groups).statistic)
     found = noise(np.zeros(18), values, Design.of(np.repeat(np.arange(3), 6), np.zeros(18)))
     assert found.correlation == pytest.approx((between - within) / (between + 5 * within), rel=1e-10)
+
+
+def test_flips_are_counted_and_changes_measured() -> None:
+    # Of eight graded items four change, two by 0.1 and two by 0.5: by √(0.26 / 2) in the root mean square.
+    level = np.array([0.1, 0.5, -0.1, 0.5, 0, 0, 0, 0])
+    found = noise(np.zeros(8), level, Design.of([0, 0, 1, 1, 0, 0, 1, 1], np.zeros(8)))
+    assert found.flip_rate == 0.5
+    assert found.change == pytest.approx(0.13**0.5)
+    assert found.mean_square() == pytest.approx(float(np.mean(level**2)))
+
+
+def test_a_small_pilot_is_not_taken_at_its_word() -> None:
+    # 1 - 0.2^(1/9): with that share of flips, nine items are without one in 20 of 100 pilots.
+    nothing = noise(np.ones(9), np.ones(9), Design.of(np.arange(9), np.zeros(9)))
+    assert math.isnan(nothing.correlation)
+    planned = cautious(nothing, 9, 1, 1)
+    assert planned.flip_rate == pytest.approx(1 - 0.2 ** (1 / 9))
+    assert planned.correlation == UNTOLD_CORRELATION
+    theirs = scipy_stats.binomtest(30, 300, alternative="less").proportion_ci(0.8, method="exact")
+    assert cautious(Noise(0.1, math.nan), 300, 1, 1).flip_rate == pytest.approx(theirs.high)
+    assert cautious(Noise(0.1, 0.3), 15, 20, 3).flip_rate > theirs.high  # items that flip together say less
+
+
+def test_the_bound_of_a_correlation_is_kept_as_often_as_it_says() -> None:
+    # 12 templates of 10 items with normal effects; a bound of 80 % lies above the true correlation in 80 % of the pilots.
+    effects = np.sqrt(0.2) * SOURCE.standard_normal((400, 12, 1))
+    pilots = (effects + np.sqrt(0.8) * SOURCE.standard_normal((400, 12, 10))).reshape(400, 120)
+    own = design(12, 10)
+    bounds = [cautious(noise(np.zeros(120), pilot, own), 12, 10, 3).correlation for pilot in pilots]
+    assert np.mean(np.array(bounds) > 0.2) == pytest.approx(0.8, abs=0.06)
+
+
+def test_a_difference_takes_flips_and_a_stratum_two_templates() -> None:
+    needed = templates_needed(Noise(0.0, 0.0), 0.02, 1)  # McNemar's test needs eight flips one way: 2 % of 400
+    assert needed is not None
+    assert 380 < needed < 420
+    assert templates_needed(Noise(0.5, 0.0), 0.5, 5000) == 6
+    assert templates_needed(Noise(0.5, 0.0), 0.5, 5000, n_strata=1) == 2
 
 
 def test_a_design_effect_says_the_same_as_a_correlation() -> None:
@@ -117,11 +158,29 @@ def test_a_pilot_run_says_what_each_category_takes(tmp_path: Path) -> None:
     assert [row.category for row in found.needed] == ["numerical", "logic", "gsm8k"]
     numerical, _, foreign = found.needed
     assert (numerical.n_templates, numerical.n_items, foreign.n_templates, foreign.n_items) == (15, 12, 60, 1)
-    assert numerical.noise.flip_rate == pytest.approx(0.15 * 0.75, abs=0.06)  # what q4 loses of what was right
+    assert numerical.seen.flip_rate == pytest.approx(0.15 * 0.75, abs=0.06)  # what q4 loses of what was right
+    assert numerical.seen.flip_rate < numerical.noise.flip_rate < numerical.seen.flip_rate + 0.05
+    assert math.isnan(foreign.seen.correlation)
     needed = numerical.templates[20]
     assert needed is not None
     assert power(numerical.noise, 0.05, needed, 20) >= 0.8
     assert "15: " in str(found)
+    assert "– → 0.20" in str(found)
+    assert "cannot tell the correlation" in str(found)
+
+
+def test_a_pilot_without_flips_does_not_promise_much(tmp_path: Path) -> None:
+    tasks = {"gsm8k": [sample({"question": str(i)}, i, 1.0) for i in range(9)]}
+    for level in ("fp16", "q4"):
+        write_run(tmp_path / level, tasks)
+    write_plan(tmp_path, ["fp16", "q4"], ["gsm8k"])
+    (row,) = plan(tmp_path).needed
+    assert row.seen.flip_rate == 0
+    assert row.noise.flip_rate == pytest.approx(0.164, abs=0.001)
+    # A paired t-test of independent items of which 16.4 % flip.
+    theirs = TTestPower().solve_power(0.02 / (0.164 - 0.02**2) ** 0.5, power=0.8, alpha=0.05)
+    assert row.templates[1] == pytest.approx(theirs, rel=0.02)
+    assert math.isnan(row.smallest) or row.smallest > 0.3
 
 
 def test_stated_noise_needs_no_run() -> None:
@@ -137,6 +196,8 @@ def test_stated_noise_needs_no_run() -> None:
         ({"flip_rate": 10, "power": 1.5}, "power must lie between 0 and 1"),
         ({"flip_rate": 0}, "The flip rate must lie between 0 and 100"),
         ({"flip_rate": 10, "design_effect": 0.5}, "design effect"),
+        ({"flip_rate": 0.5, "difference": 2}, "needs at least 2 % of the items to flip, not 0.5 %"),
+        ({"flip_rate": 10, "design_effect": 30, "items": 20}, "design effect of 30 is impossible with 20 items"),
     ],
 )
 def test_a_plan_from_nothing_is_refused(options: dict[str, float], message: str) -> None:

@@ -18,7 +18,7 @@ from qbench.stats.difference import (
 )
 from qbench.stats.estimate import Estimate, Interval, Target
 from qbench.stats.flips import Flips, count_flips
-from qbench.stats.planning import Noise, items_needed, noise, power, smallest_difference, templates_needed
+from qbench.stats.planning import Noise, cautious, items_needed, noise, power, smallest_difference, templates_needed
 from qbench.stats.ranking import joint_confidence, rank_intervals
 from qbench.stats.same_templates import same_templates_difference, template_differences
 from qbench.stats.score_interval import tango_interval
@@ -37,6 +37,7 @@ __all__ = [
     "Verdict",
     "calibration_error",
     "calibration_errors",
+    "cautious",
     "choice_divergence",
     "cliff",
     "count_flips",

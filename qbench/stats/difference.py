@@ -32,11 +32,10 @@ from qbench.stats.bootstrap import can_resample, resampled_t, upper_quantile
 from qbench.stats.design import Design, Summary, summarise, weighted_means
 from qbench.stats.estimate import Estimate, Interval, Target, bounded
 from qbench.stats.same_templates import fresh_items
-from qbench.stats.score_interval import tango_interval
+from qbench.stats.score_interval import MIN_FLIPS, tango_interval
 
 Array = NDArray[np.float64]
 
-MIN_FLIPS = 20  # effective flips below which a bootstrap of templates is not trusted
 MAX_WIDENING = (
     1.5  # times Student's critical value; with two templates a stratum the bootstrap's own has no upper bound
 )

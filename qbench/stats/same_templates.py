@@ -28,11 +28,10 @@ from scipy.stats import norm, t
 
 from qbench.stats.design import Design, Indices, group_sums, patterns, scales
 from qbench.stats.estimate import Estimate, Interval, bounded
-from qbench.stats.score_interval import tango_interval
+from qbench.stats.score_interval import MIN_FLIPS, tango_interval
 
 Array = NDArray[np.float64]
 
-MIN_FLIPS = 20  # effective flips below which the normal approximation is joined with a score interval
 T_OVER_ITEMS, T_AND_SCORE, NOT_ESTIMABLE = "t over items", "t over items and score", "not estimable"
 
 

@@ -7,6 +7,10 @@ from scipy.stats import norm
 
 Array = NDArray[np.float64]
 
+MIN_FLIPS = (
+    20  # effective flips below which an interval is joined with this one, because nearly equal scores are not normal
+)
+
 # The search starts this far off the estimate, where the statistic is 0/0 if nothing flipped at all.
 _OFF_CENTRE = 1e-9
 
