@@ -52,7 +52,7 @@ def compare(
         levels,
         _tasks(names, runs, tasks),
         Settings(margin, confidence, by, n_resamples, seed, read_target(target)),
-        _provenance(names[0], runs[0]),
+        _provenance(names, runs),
         select=Selection(metric, filter_name, cluster),
     )
     return write_report(table, out, formats)
@@ -92,8 +92,14 @@ def _facts(name: str, run: Output | Run) -> LevelFacts:
     return LevelFacts(name, bits, size, cost, seconds=math.nan, n_tokens=math.nan, n_items=0, n_failed=0)
 
 
-def _provenance(name: str, run: Output | Run) -> Provenance:
-    info = run.info
+def _model(run: Output | Run) -> str:
+    """The model's name as the results file of lm-eval or the run of a sweep has it; empty where there is none."""
+    known = run.info.get("model_name") or (run.info.get("model") if isinstance(run, Run) else None) or ""
+    return str(known.get("name", "") if isinstance(known, dict) else known)
+
+
+def _provenance(names: Sequence[str], runs: Sequence[Output | Run]) -> Provenance:
+    info = runs[0].info
     versions = {field: str(info[field]) for field in ("lm_eval_version", "transformers_version") if info.get(field)}
     commit = info.get("git_hash")
     return Provenance(
@@ -108,4 +114,5 @@ def _provenance(name: str, run: Output | Run) -> Provenance:
         git_commit=str(commit) if commit else None,
         versions=versions,
         hardware={},
+        models={name: _model(run) for name, run in zip(names, runs, strict=True)},
     )

@@ -130,7 +130,9 @@ def test_the_command_line_prints_the_table_and_writes_the_report_where_it_is_tol
     assert "their_choice" in capsys.readouterr().out
     assert main([*command, "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
-    assert page.startswith("# What quantization changed: the model\n")
+    assert page.startswith("# What changed against fp16: q2\n")
+    assert "Score of each run minus that of the run fp16" in page
+    assert "at each level" not in page.split("\n\n")[1]
 
 
 def broken(outputs: Path, tmp_path: Path, **change: object) -> Path:

@@ -338,7 +338,7 @@ def test_fresh_items_are_the_other_target_in_every_format(sweep_dir: Path, tmp_p
     words = "for fresh items of these templates"
     assert all(words in written for written in (text(fresh, "md"), text(fresh, "html"), file(fresh, "tables.tex")))
     assert words in " ".join(str(fresh).split())
-    assert "for fresh items of the same templates" in file(fresh, "methods.tex")
+    assert "for fresh items of these templates" in file(fresh, "methods.tex")
     assert "cochran1977" in file(fresh, "references.bib")
     assert "hall1988" not in file(fresh, "references.bib")
     assert {line["target"] for line in csv.DictReader(io.StringIO(text(fresh, "csv")))} == {"items"}
@@ -793,6 +793,42 @@ def test_what_the_methods_paragraph_cites_is_in_the_references(
     assert "q8, q4, q2 against fp16" in paragraph
     assert "b" * 64 in references
     assert references.count("{") == references.count("}")
+
+
+def test_the_methods_paragraph_says_what_was_computed(tmp_path: Path) -> None:
+    folder = small_sweep(tmp_path, num_fewshot=3, apply_chat_template=True, limit=45)
+    run = records.read_run(folder / "q2")
+    level = {"kind": "level", "engine": "intx", "bits": 2, "group_size": 64, "symmetric": False}
+    records.write_json(folder / "q2" / records.RUN_FILE, {**run.info, "level": {"name": "q2", **level}})
+    written = report(folder, formats=["tex"], n_resamples=N_RESAMPLES)
+    (made,) = {cell.difference.method for row in written.table.rows for cell in row.cells}
+    assert made == "t and score"  # 22 of 45 items at most can have changed; fewer than 20 effective ones did
+    methods = file(written, "methods.tex")
+    assert "1 by Student's $t$ over templates, joined with Tango's score interval" in methods
+    assert "bootstrap" not in methods
+    assert "hall1988" not in file(written, "references.bib")
+    for words in (
+        "q2: engine intx, 2 bits, one scale for every 64 weights and a zero point, 16.00 bits per weight",
+        "with 3 examples, through the chat template; responses were decoded greedily",
+        "only the first 45 items were asked",
+        "seed 2026",
+        "45 items of the bank, drawn from 9 templates",
+        "improved where it lies above",
+    ):
+        assert words in methods
+    assert "failed" not in methods
+    assert re.search(r"@misc\{qbench,.*?year += \{20\d\d\}", file(written, "references.bib"), re.DOTALL)
+
+
+def test_one_item_of_each_template_is_called_items_everywhere(tmp_path: Path) -> None:
+    items = [bank_item("logic", f"s{i % 3}", f"t{i}", i) for i in range(45)]
+    for level, every in (("fp16", 9), ("q2", 2)):
+        write_run(tmp_path / level, {"t": [sample(item, i, float(i % every > 0)) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    written = report(tmp_path, n_resamples=N_RESAMPLES)
+    for page in (text(written, "md"), text(written, "html"), file(written, "methods.tex"), str(written)):
+        assert "for other items like these" in " ".join(page.split())
+        assert "templates like these" not in page
 
 
 def test_the_references_alone_need_no_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -653,7 +653,24 @@ def _facts(name: str, run: Run) -> LevelFacts:
         seconds=float(sum(cell.get("seconds", math.nan) for cell in cells)),
         n_items=sum(cell["n_items"] for cell in cells),
         n_failed=sum(cell.get("n_failed", 0) for cell in cells),
+        stored_as=_stored_as(run.info.get("level", {})),
     )
+
+
+def _stored_as(level: Mapping[str, Any]) -> str:
+    """What run.json says of a level, in words."""
+    match level:
+        case {"kind": "mix", "default": default, "rules": rules}:
+            return f"a mix of {default} and {'; '.join(rules)}"
+        case {"kind": "as-is", "quantization": found}:
+            return f"a ready-made checkpoint ({(found or {}).get('quant_method', 'full precision')})"
+        case {"kind": "level", "bits": int(bits), "engine": engine, "group_size": group_size, "symmetric": symmetric}:
+            shared = f"one scale for every {group_size} weights" if group_size else "one scale for every row of weights"
+            # bitsandbytes has formats of its own, which are neither.
+            zero = "" if engine == "bnb" else ", symmetric" if symmetric else " and a zero point"
+            return f"engine {engine}, {bits} bits, {shared}{zero}"
+        case _:
+            return ""
 
 
 def _provenance(sweep: Sweep, baseline: Run) -> Provenance:
@@ -670,4 +687,8 @@ def _provenance(sweep: Sweep, baseline: Run) -> Provenance:
         git_commit=baseline.info.get("git_commit"),
         versions=dict(baseline.info.get("versions", {})),
         hardware=dict(baseline.info.get("hardware", {})),
+        dtype=str(model.get("dtype", "")).removeprefix("torch."),
+        num_fewshot=info.get("num_fewshot"),
+        apply_chat_template=bool(info.get("apply_chat_template")),
+        limit=info.get("limit"),
     )

@@ -23,6 +23,7 @@ from qbench.report.wording import (
     share,
     stop,
     stopping,
+    title,
 )
 
 LONGEST_TEXT = 240  # characters of a value from a document or a name from a file
@@ -62,7 +63,7 @@ def render(table: Table) -> str:
 
 def _head(table: Table) -> str:
     notice = f"\n\n> {DEMONSTRATION}" if table.provenance.is_demonstration else ""
-    return f"# What quantization changed: {_safe(table.provenance.model or 'the model')}{notice}\n\n{_safe(caption(table))}."
+    return f"# {_safe(title(table))}{notice}\n\n{_safe(caption(table))}."
 
 
 def _glance(table: Table) -> str:

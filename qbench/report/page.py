@@ -43,6 +43,7 @@ from qbench.report.wording import (
     share,
     stop,
     stopping,
+    title,
 )
 from qbench.stats import Verdict
 
@@ -96,7 +97,7 @@ def render(table: Table) -> str:
     environment.filters["unbroken"] = _unbroken
     return environment.from_string(_source("page.html")).render(
         table=table,
-        title=f"What quantization changed: {table.provenance.model or 'the model'}",
+        title=title(table),
         notice=DEMONSTRATION if table.provenance.is_demonstration else "",
         caption=caption(table),
         glance=_glance(table),

@@ -3,7 +3,7 @@
 from qbench.report.citation import bibtex, methods
 from qbench.report.latex import escape, tables
 from qbench.report.table import Table
-from qbench.report.wording import DEMONSTRATION
+from qbench.report.wording import DEMONSTRATION, title
 
 WIDE = 5  # levels; with more the document lies on its side
 
@@ -27,7 +27,7 @@ def _document(table: Table) -> str:
         r"\documentclass[10pt]{article}",
         f"\\usepackage[{paper}]{{geometry}}",
         r"\usepackage{booktabs,siunitx}",
-        f"\\title{{What quantization changed: {escape(table.provenance.model or 'the model')}}}",
+        f"\\title{{{escape(title(table))}}}",
         r"\author{}\date{}",
         r"\begin{document}",
         r"\maketitle",

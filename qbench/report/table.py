@@ -6,7 +6,7 @@ One `Row` for each category, for all categories together, for each task that is 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -144,6 +144,8 @@ class LevelFacts:
     """That were generated in this time, those included which a draft of another level saved."""
     n_items: int
     n_failed: int
+    stored_as: str = ""
+    """How its weights are stored, in words; empty for the checkpoint as it was loaded."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,15 @@ class Provenance:
     git_commit: str | None
     versions: dict[str, str]
     hardware: dict[str, Any]
+    dtype: str = ""
+    """Of the weights of the checkpoint as it was loaded."""
+    num_fewshot: int | None = None
+    """Examples in front of each question; None where each task has its own number."""
+    apply_chat_template: bool = False
+    limit: int | None = None
+    """Items of each task that were asked, the first ones; None for all."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Where runs of lm-eval are compared: the model of each, empty where its folder does not say. A sweep has one model and none here."""
 
     @property
     def is_demonstration(self) -> bool:

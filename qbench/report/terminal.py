@@ -54,6 +54,8 @@ def _wrapped(text: str) -> str:
 def _columns(table: Table) -> list[_Column]:
     scores = [share(row.baseline) for row in table.rows]
     columns = [_column(f"{table.baseline} score", scores)]
+    if table.provenance.models:  # of which nothing else says how many items they share
+        columns.insert(0, _column("items", [(str(row.baseline.n_items), "") for row in table.rows]))
     for position, level in enumerate(table.compared):
         cells = [row.cells[position] for row in table.rows]
         changes = [change(cell.difference) for cell in cells]

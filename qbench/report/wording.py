@@ -108,20 +108,40 @@ def number(value: float, decimals: int = 1) -> str:
 
 def caption(table: Table) -> str:
     """What the main table shows, as one sentence."""
-    model = table.provenance.model or "the model"
+    models = table.provenance.models
+    subject = (
+        f"Score of each run minus that of the run {table.baseline}, on the same items"
+        if models
+        else f"Score of {table.provenance.model or 'the model'} at each level minus its score at {table.baseline}"
+    )
+    known = set(models.values())
+    if len(known) > 1:
+        subject += f" ({', '.join(f'{run}: {model or MISSING}' for run, model in models.items())})"
+    elif any(known):
+        subject += f" (all of {next(iter(known))})"
     return (
-        f"Score of {model} at each level minus its score at {table.baseline}, in percentage points, "
+        f"{subject}, in percentage points, "
         f"with {100 * table.settings.confidence:g} % {'repeated confidence ' if table.looks else ''}intervals {about(table)}"
     )
+
+
+def title(table: Table) -> str:
+    """The heading of a report."""
+    if table.provenance.models:
+        return f"What changed against {table.baseline}: {', '.join(table.compared)}"
+    return f"What quantization changed: {table.provenance.model or 'the model'}"
 
 
 def about(table: Table) -> str:
     """What the intervals are about."""
     if table.settings.target is Target.ITEMS:
         return "for fresh items of these templates"
-    if all(row.baseline.n_templates == row.baseline.n_items for row in table.rows):
-        return "for other items like these"
-    return "for other templates like these"
+    return "for other templates like these" if has_templates(table) else "for other items like these"
+
+
+def has_templates(table: Table) -> bool:
+    """Whether any template has several items; else each item is one of its own."""
+    return any(row.baseline.n_templates != row.baseline.n_items for row in table.rows)
 
 
 def not_estimable(table: Table) -> list[str]:
