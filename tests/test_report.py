@@ -237,7 +237,8 @@ def test_a_groups_interval_does_not_depend_on_the_other_groups(sweep_dir: Path, 
     plan = records.read_sweep(sweep_dir).info
     write_plan(tmp_path / "nano", plan["levels"], [task for task in plan["tasks"] if "logic" in task])
     alone = report(tmp_path / "nano", formats=(), n_resamples=N_RESAMPLES).table
-    assert row(alone, "logic") == Row(Kind.CATEGORY, "logic", *_without_family(row(result.table, "logic"), alone))
+    expected = Row(Kind.CATEGORY, "logic", *_without_family(row(result.table, "logic"), alone))
+    assert repr(row(alone, "logic")) == repr(expected)  # a missing number does not equal itself
 
 
 def _without_family(ours: Row, other: Table) -> tuple[Estimate, Estimate, tuple[Cell, ...]]:

@@ -277,7 +277,9 @@ def test_a_cell_has_the_interval_of_the_look_at_which_it_stopped(stopped: Sweep,
             assert (cell.difference.n_items, cell.n_failed) == (len(after), 0)
             known = repeated_p_value(expected.p_value, last)
             assert cell.difference.p_value == pytest.approx(known, abs=0.03)
-            assert cell.relative_loss.p_value == cell.difference.p_value or not cell.relative_loss.is_estimable
+            loss = cell.relative_loss
+            excludes_zero = loss.interval.low > 0 or loss.interval.high < 0
+            assert (loss.p_value < 0.05) == excludes_zero or not loss.is_estimable
 
 
 def test_rows_of_several_categories_rest_on_what_was_asked_of_all(read: Report) -> None:
@@ -346,7 +348,8 @@ def test_its_responses_can_be_judged_again(stopped: Sweep, tmp_path: Path, read:
     assert found.n_items == sum(len(file.splitlines()) for file in sample_files(stopped.dir).values())
     assert not found.changes
     again = report(tmp_path / "again", formats=[])
-    assert [row.cells for row in again.table.rows] == [row.cells for row in read.table.rows]
+    # As text, for a missing number does not equal itself.
+    assert repr([row.cells for row in again.table.rows]) == repr([row.cells for row in read.table.rows])
     assert read_sweep(tmp_path / "again").verdicts == stopped.verdicts
 
 

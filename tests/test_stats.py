@@ -39,6 +39,8 @@ from qbench.stats import (
     template_differences,
     verdict,
 )
+from qbench.stats.design import summarise
+from qbench.stats.score_interval import score_p_value
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -110,8 +112,9 @@ def test_the_cluster_error_is_the_textbook_one() -> None:
     variance = (means[:3].var(ddof=1) / 3 + means[3:].var(ddof=1) / 3) / 4
     baseline = np.zeros(60)
     level = np.repeat(means, 10) + np.tile([0.001, -0.001], 30)
-    ours = estimate(baseline, level, np.repeat(np.arange(6), 10), np.repeat(stratum, 10))
-    assert ours.standard_error == pytest.approx(math.sqrt(variance), abs=1e-8)
+    design = Design.of(np.repeat(np.arange(6), 10), np.repeat(stratum, 10))
+    ((_, summary),) = summarise((level - baseline)[:, np.newaxis], design)
+    assert summary.cluster_error == pytest.approx(math.sqrt(variance), abs=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_the_names_of_templates_mean_nothing(baseline: Array, level: Array) -> N
     named = np.array(["f", "e", "d", "c", "b", "a"])[TEMPLATES]
     plain, renamed = estimate(baseline, level, TEMPLATES, STRATA), estimate(baseline, level, named, STRATA)
     assert renamed.value == pytest.approx(plain.value)
-    assert renamed.standard_error == pytest.approx(plain.standard_error)
+    assert renamed.standard_error == pytest.approx(plain.standard_error, nan_ok=True)
 
 
 @settings(max_examples=25, deadline=None)
@@ -216,11 +219,25 @@ def test_the_interval_holds_the_value_and_leaves_zero_out_where_p_is_small(basel
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.floats(-1, 1))
+@given(st.sampled_from([-0.75, -0.25, 0.25, 0.5]))  # of which no mean has a rounding error
 def test_a_constant_difference_has_no_standard_error(shift: float) -> None:
-    ours = estimate(np.zeros(24), np.full(24, shift), TEMPLATES, STRATA)
+    ours = estimate(np.zeros(240), np.full(240, shift), np.repeat(TEMPLATES, 10), np.repeat(STRATA, 10))
     assert ours.value == pytest.approx(shift)
     assert ours.standard_error == pytest.approx(0, abs=1e-12)
+
+
+def test_a_standard_error_belongs_to_its_interval_or_is_missing() -> None:
+    baseline, level, template, stratum = bank_like()
+    few = np.where(np.arange(300) % 60, baseline, 1 - baseline)
+    for target in Target:
+        many = paired_difference(baseline, level, template, stratum, target=target, rng=rng())
+        low, high = many.interval
+        assert high - many.value == pytest.approx(many.value - low)
+        assert (high - low) / 2 > 1.9 * many.standard_error > 0
+        ours = paired_difference(baseline, few, template, stratum, target=target, rng=rng())
+        assert ours.method.endswith("and score")
+        assert math.isnan(ours.standard_error)
+        assert ours.is_estimable
 
 
 @settings(max_examples=25, deadline=None)
@@ -255,7 +272,7 @@ def test_a_lone_template_borrows_the_variance_of_the_other_strata() -> None:
     assert (
         ours.method == "t and score"
     )  # templates of one stratum cannot stand in for each other, so nothing is resampled
-    assert ours.standard_error > 0
+    assert ours.interval.low < ours.value < ours.interval.high
 
 
 def test_nothing_but_failures_is_not_a_number() -> None:
@@ -291,7 +308,7 @@ def test_levels_together_give_what_they_give_alone() -> None:
     )
     alone = estimate(baseline, failed, template, stratum)
     assert together[1].value == pytest.approx(alone.value)
-    assert together[1].standard_error == pytest.approx(alone.standard_error)
+    assert together[1].standard_error == pytest.approx(alone.standard_error, nan_ok=True)
     assert (together[0].n_templates, together[1].n_templates) == (15, 14)
 
 
@@ -325,6 +342,33 @@ def test_a_relative_loss_is_the_loss_over_the_baseline() -> None:
     loss = relative_losses(baseline, level[:, np.newaxis], design, rng=rng())[0]
     assert loss.value == pytest.approx((baseline.mean() - level.mean()) / baseline.mean())
     assert loss.interval.low < loss.value < loss.interval.high
+
+
+@pytest.mark.parametrize("target", Target)
+def test_a_relative_loss_is_certain_exactly_where_its_interval_leaves_zero_out(target: Target) -> None:
+    source, certain, by_score = np.random.default_rng(21), [], 0
+    template = np.repeat(np.arange(12), 15)
+    design = Design.of(template, template // 4)
+    for lost in (0.01, 0.03, 0.06, 0.12, 0.3):
+        baseline = (source.random(180) < source.beta(4, 3, 12)[template]).astype(float)
+        rate = source.beta(6 * lost, 6 * (1 - lost), (12, 25))[template]
+        levels = np.where(source.random((180, 25)) < rate, 0.0, baseline[:, np.newaxis])
+        levels = np.where(source.random((180, 25)) < 0.03, 1.0, levels)
+        for loss in relative_losses(baseline, levels, design, n_resamples=N_RESAMPLES, target=target, rng=rng()):
+            excludes_zero = loss.interval.low > 0 or loss.interval.high < 0
+            assert excludes_zero == (loss.p_value <= 0.05) or loss.p_value == pytest.approx(0.05, abs=1e-3)
+            certain.append(excludes_zero)
+            by_score += loss.method.endswith("and score")
+    assert 10 < sum(certain) < 115
+    assert by_score > 10
+
+
+def test_the_score_test_is_mcnemars_and_agrees_with_its_interval() -> None:
+    assert score_p_value(16, 6, 161, 0) == pytest.approx(
+        mcnemar([[0, 16], [6, 0]], exact=False, correction=False).pvalue
+    )
+    for end in tango_interval(6, 16, 161):
+        assert score_p_value(6, 16, 161, end) == pytest.approx(0.05, abs=1e-6)
 
 
 def test_intervals_end_where_differences_of_shares_and_losses_of_them_must() -> None:
@@ -411,7 +455,7 @@ def test_all_estimates_of_levels_at_once_are_those_made_one_by_one() -> None:
     alone = paired_differences(baseline, levels, design, rng=rng())
     assert [vars(ours) for ours in found.differences] == [vars(theirs) for theirs in alone]
     for ours, theirs in zip(found.losses, relative_losses(baseline, levels, design, rng=rng()), strict=True):
-        assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error))
+        assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error), nan_ok=True)
         assert ours.interval == pytest.approx(theirs.interval, rel=0.05)  # other resamples
         assert (ours.n_items, ours.n_flips, ours.method) == (theirs.n_items, theirs.n_flips, theirs.method)
     for ours, theirs in zip(found.means[0], mean_scores(scores, design, rng=rng()), strict=True):
@@ -478,8 +522,9 @@ def test_a_family_of_twins_is_one_draw() -> None:
     ours = same_templates_difference(baseline, level, Design.of(template, stratum, draw=family))
     means = (level - baseline).reshape(75, 4).mean(axis=1)
     theirs = same_templates_difference(np.zeros(75), means, Design.of(template[::4], stratum[::4]))
-    assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, theirs.standard_error), rel=1e-12)
-    half = scipy_stats.t.ppf(0.975, 75 - 15) * theirs.standard_error
+    error = math.sqrt(means.reshape(15, 5).var(axis=1, ddof=1).sum() / 5) / 15
+    assert (ours.value, ours.standard_error) == pytest.approx((theirs.value, error), rel=1e-12)
+    half = scipy_stats.t.ppf(0.975, 75 - 15) * error
     assert ours.interval == pytest.approx((ours.value - half, ours.value + half), rel=1e-12)
     # The same item four times over says no more than once, also where a score interval is needed.
     few = np.where(np.arange(300) % 60, baseline, 1 - baseline)
@@ -487,7 +532,6 @@ def test_a_family_of_twins_is_one_draw() -> None:
     fourfold = Design.of(np.repeat(template, 4), np.repeat(stratum, 4), draw=np.repeat(np.arange(300), 4))
     repeated = same_templates_difference(np.repeat(baseline, 4), np.repeat(few, 4), fourfold)
     assert alone.method == repeated.method == "t over items and score"
-    assert repeated.standard_error == pytest.approx(alone.standard_error, rel=1e-12)
     assert repeated.interval == pytest.approx(tuple(alone.interval), rel=0.02)
     one = template_differences(baseline, level[:, np.newaxis], template, family)[3][0]
     items = template == 3

@@ -7,12 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
 from qbench.stats.design import Design
-from qbench.stats.estimate import Estimate, Interval
+from qbench.stats.estimate import JACKKNIFE, Estimate, Interval, not_estimable
 
 Array = NDArray[np.float64]
 
 N_BINS = 15
-JACKKNIFE, NOT_ESTIMABLE = "jackknife", "not estimable"
 
 
 def calibration_error(confidence: ArrayLike, correct: ArrayLike, *, n_bins: int = N_BINS) -> float:
@@ -93,8 +92,7 @@ def _jackknifed(
     value: float, without: Array, df: int, level: float, n_items: int, n_templates: int, *, lowest: float
 ) -> Estimate:
     if df < 1 or math.isnan(value) or np.isnan(without).any():
-        missing = Interval(math.nan, math.nan)
-        return Estimate(float(value), math.nan, missing, math.nan, n_items, n_templates, 0, NOT_ESTIMABLE)
+        return not_estimable(float(value), n_items, n_templates, 0)
     error = math.sqrt((n_templates - 1) / n_templates * float(np.sum((without - without.mean()) ** 2)))
     half = float(t.ppf((1 + level) / 2, df)) * error
     p_value = 2 * float(t.sf(abs(value) / error, df)) if error > 0 else float(value == 0)

@@ -198,6 +198,11 @@ def scales(changes: Array, largest: float) -> Array:
     return np.where(seen > 0, seen, 1.0)
 
 
+def in_errors(distance: Array, error: Array) -> Array:
+    """``distance / error``; infinite over an error of 0, and 0 where both are."""
+    return np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
+
+
 def group_sums(values: Array, group: Indices) -> Array:
     """Sum the rows of each group, for each column."""
     order = np.argsort(group, kind="stable")

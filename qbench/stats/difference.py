@@ -29,18 +29,25 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
 from qbench.stats.bootstrap import can_resample, resampled_t, upper_quantile
-from qbench.stats.design import Design, Summary, summarise, weighted_means
-from qbench.stats.estimate import Estimate, Interval, Target, bounded
+from qbench.stats.design import Design, Summary, in_errors, summarise, weighted_means
+from qbench.stats.estimate import (
+    BOOTSTRAP_T,
+    STUDENT_T,
+    T_AND_SCORE,
+    Estimate,
+    Interval,
+    Target,
+    bounded,
+    not_estimable,
+)
 from qbench.stats.same_templates import fresh_items
-from qbench.stats.score_interval import MIN_FLIPS, tango_interval
+from qbench.stats.score_interval import MIN_FLIPS, score_p_value, tango_interval
 
 Array = NDArray[np.float64]
 
 MAX_WIDENING = (
     1.5  # times Student's critical value; with two templates a stratum the bootstrap's own has no upper bound
 )
-
-BOOTSTRAP_T, STUDENT_T, T_AND_SCORE, NOT_ESTIMABLE = "bootstrap-t", "t", "t and score", "not estimable"
 
 
 def paired_difference(
@@ -178,7 +185,10 @@ def level_estimates(
     ratio = np.divide(lost, whole, out=np.full(n_levels, math.nan), where=whole > 0)
     blocks = [after - before, before, before - after - ratio * before]
     blocks += [np.asarray(block, dtype=float) for block in scores]
-    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, target, rng, largest))
+    # The interval around r holds 0 where that of the residuals holds -r times the baseline, which is what their p-value is of.
+    nulls = np.zeros(sum(block.shape[1] for block in blocks))
+    nulls[2 * n_levels : 3 * n_levels] = np.where(np.isnan(ratio), 0.0, -lost)
+    found = iter(_estimates(np.hstack(blocks), design, confidence, n_resamples, target, rng, largest, nulls))
     differences, wholes, residuals, *means = ([next(found) for _ in block.T] for block in blocks)
     losses = [_relative(*parts) for parts in zip(ratio, residuals, differences, wholes, strict=True)]
     return LevelEstimates(
@@ -234,26 +244,29 @@ def _estimates(
     target: Target,
     rng: np.random.Generator,
     largest: float = 1.0,
+    nulls: Array | None = None,
 ) -> list[Estimate]:
-    """Estimate the mean of each column of differences, NaNs left out."""
+    """Estimate the mean of each column of differences, NaNs left out; p-values are of the ``nulls``, one for each column, or of 0."""
+    nulls = np.zeros(difference.shape[1]) if nulls is None else nulls
     if target is Target.ITEMS:
-        return fresh_items(difference, design, confidence, largest)
-    estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
+        return fresh_items(difference, design, confidence, largest, nulls)
+    estimates = [not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
     for columns, summary in summarise(difference, design, largest):
         resampled = resampled_t(summary, n_resamples, rng) if can_resample(summary) else None
         intervals = _intervals(summary, _critical_values(summary, resampled, confidence), confidence)
-        p_values = _p_values(summary, resampled)
+        p_values = _p_values(summary, resampled, nulls[columns])
+        enough = summary.informative >= MIN_FLIPS
         errors = np.maximum(summary.cluster_error, summary.item_error)
         n_templates = len(summary.design.of_template)
-        enough = summary.informative >= MIN_FLIPS
         for i, column in enumerate(columns):
             counts = int(summary.n_items[i]), n_templates, int(summary.n_flips[i])
             if summary.df < 1:
-                estimates[column] = _not_estimable(float(summary.value[i]), *counts)
+                estimates[column] = not_estimable(float(summary.value[i]), *counts)
                 continue
             method = T_AND_SCORE if not enough[i] else STUDENT_T if resampled is None else BOOTSTRAP_T
+            error = float(errors[i]) if enough[i] else math.nan
             estimates[column] = Estimate(
-                float(summary.value[i]), float(errors[i]), intervals[i], float(p_values[i]), *counts, method
+                float(summary.value[i]), error, intervals[i], float(p_values[i]), *counts, method
             )
     return estimates
 
@@ -262,20 +275,14 @@ def _relative(ratio: float, residual: Estimate, difference: Estimate, whole: Est
     """The loss as a share of the whole, with the interval of the residuals; see `relative_losses`."""
     counts = difference.n_items, difference.n_templates, difference.n_flips
     if not whole.interval.low > 0:
-        return _not_estimable(math.nan, *counts)
+        return not_estimable(math.nan, *counts)
     return Estimate(
         float(ratio),
         residual.standard_error / whole.value,
         residual.interval.scaled(1 / whole.value, shift=float(ratio)),
-        difference.p_value,
+        residual.p_value,
         *counts,
         residual.method,
-    )
-
-
-def _not_estimable(value: float, n_items: int, n_templates: int, n_flips: int) -> Estimate:
-    return Estimate(
-        value, math.nan, Interval(math.nan, math.nan), math.nan, n_items, n_templates, n_flips, NOT_ESTIMABLE
     )
 
 
@@ -302,21 +309,16 @@ def _intervals(summary: Summary, critical: Array, confidence: float) -> list[Int
     return [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def _p_values(summary: Summary, resampled: Array | None) -> Array:
-    """The largest error rate at which the interval still holds 0: each part of the interval gives one, the widest part decides."""
-    distance = np.abs(summary.value)
-    in_clusters = _ratio(distance, summary.cluster_error)
-    of_items = 2 * norm.sf(_ratio(distance, summary.item_error))
+def _p_values(summary: Summary, resampled: Array | None, nulls: Array) -> Array:
+    """The largest error rate at which the interval still holds the null: each part of the interval gives one, the widest part decides."""
+    distance = np.abs(summary.value - nulls)
+    in_clusters = in_errors(distance, summary.cluster_error)
+    of_items = 2 * norm.sf(in_errors(distance, summary.item_error))
     student = 2 * t.sf(in_clusters, summary.df)
-    score = 2 * norm.sf(_ratio(np.abs(summary.rises - summary.falls), np.sqrt(summary.rises + summary.falls)))
+    score = score_p_value(summary.rises, summary.falls, summary.effective, nulls / summary.scale)
     of_clusters = student
     if resampled is not None:
         exceeding = (1 + (resampled >= in_clusters).sum(axis=0)) / (len(resampled) + 1)
         of_clusters = np.minimum(exceeding, 2 * t.sf(in_clusters / MAX_WIDENING, summary.df))
     few = summary.informative < MIN_FLIPS
     return np.asarray(np.maximum(of_items, np.where(few, np.maximum(student, score), of_clusters)))
-
-
-def _ratio(distance: Array, error: Array) -> Array:
-    """``distance / error``; infinite over an error of 0, and 0 where both are."""
-    return np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)

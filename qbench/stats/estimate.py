@@ -9,6 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+# How an interval was made: for new templates, for fresh items of the same ones, and for calibration.
+BOOTSTRAP_T, STUDENT_T, T_AND_SCORE = "bootstrap-t", "t", "t and score"
+T_OVER_ITEMS, T_OVER_ITEMS_AND_SCORE = "t over items", "t over items and score"
+JACKKNIFE, NOT_ESTIMABLE = "jackknife", "not estimable"
+
 
 class Target(StrEnum):
     """What an interval is a statement about."""
@@ -41,7 +46,9 @@ class Estimate:
 
     value: float
     standard_error: float
-    """The larger of the cluster and the item standard error; NaN if not estimable, never 0 for want of data."""
+    """The larger of the cluster and the item standard error, a multiple of which reaches from the value to the ends of the interval (unless
+    they are cut off where scores end). NaN if not estimable, and where a score interval was joined, which reaches further than the error of
+    so few flips says, and not as far to both sides: never 0 for want of data."""
     interval: Interval
     p_value: float
     """Two-sided, of the value 0: below 1 - confidence exactly where the interval leaves 0 out."""
@@ -66,12 +73,17 @@ class Estimate:
 
     def without_interval(self) -> "Estimate":
         """The value alone, where the interval at hand is about something else than the one that is wanted."""
-        missing = Interval(math.nan, math.nan)
-        return replace(self, standard_error=math.nan, interval=missing, p_value=math.nan, method="not estimable")
+        return not_estimable(self.value, self.n_items, self.n_templates, self.n_flips)
 
     def __str__(self) -> str:
         low, high = self.interval
         return f"{self.value:+.3f} [{low:+.3f}, {high:+.3f}], {self.n_items} items in {self.n_templates} templates, {self.n_flips} flips"
+
+
+def not_estimable(value: float, n_items: int, n_templates: int, n_flips: int) -> Estimate:
+    """A value of which no more can be said."""
+    missing = Interval(math.nan, math.nan)
+    return Estimate(value, math.nan, missing, math.nan, n_items, n_templates, n_flips, NOT_ESTIMABLE)
 
 
 def bounded(estimates: Sequence[Estimate], scores: NDArray[np.float64], low: float, high: float) -> list[Estimate]:

@@ -24,15 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, t
+from scipy.stats import t
 
-from qbench.stats.design import Design, Indices, group_sums, patterns, scales
-from qbench.stats.estimate import Estimate, Interval, bounded
-from qbench.stats.score_interval import MIN_FLIPS, tango_interval
+from qbench.stats.design import Design, Indices, group_sums, in_errors, patterns, scales
+from qbench.stats.estimate import T_OVER_ITEMS, T_OVER_ITEMS_AND_SCORE, Estimate, Interval, bounded, not_estimable
+from qbench.stats.score_interval import MIN_FLIPS, score_p_value, tango_interval
 
 Array = NDArray[np.float64]
-
-T_OVER_ITEMS, T_AND_SCORE, NOT_ESTIMABLE = "t over items", "t over items and score", "not estimable"
 
 
 def same_templates_difference(
@@ -47,9 +45,14 @@ def same_templates_difference(
     return bounded(found, np.append(before, after), -1, 1)[0]
 
 
-def fresh_items(difference: Array, design: Design, confidence: float, largest: float = 1.0) -> list[Estimate]:
-    """Estimate what `same_templates_difference` does, for each column of differences; NaNs are left out. ``largest``: see `summarise`."""
-    estimates = [_not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
+def fresh_items(
+    difference: Array, design: Design, confidence: float, largest: float = 1.0, nulls: Array | None = None
+) -> list[Estimate]:
+    """Estimate what `same_templates_difference` does, for each column of differences; NaNs are left out. ``largest``: see `summarise`;
+    ``nulls``: the value of each column that its p-value is of, or 0.
+    """
+    nulls = np.zeros(difference.shape[1]) if nulls is None else nulls
+    estimates = [not_estimable(math.nan, 0, 0, 0)] * difference.shape[1]
     for columns, items, own in patterns(difference, design):
         block = difference[np.ix_(items, columns)]
         present = ~np.isnan(block)
@@ -66,7 +69,7 @@ def fresh_items(difference: Array, design: Design, confidence: float, largest: f
         )
         value = (weight * found.mean).sum(axis=0)
         freedom = found.n_draws.sum(axis=0) - len(weight)
-        ends = _ends(value, np.sqrt(squares), freedom, rises, falls, effective, scale, confidence)
+        ends = _ends(value, np.sqrt(squares), freedom, rises, falls, effective, scale, confidence, nulls[columns])
         n_flips = (present & (block != 0)).sum(axis=0)
         for i, column in enumerate(columns):
             estimates[column] = ends.estimate(i, int(present[:, i].sum()), len(weight), int(n_flips[i]))
@@ -187,8 +190,11 @@ class _Ends(NamedTuple):
         """One of them, with what was counted."""
         value, error, low, high, p_value = (float(array[place]) for array in self[:5])
         if math.isnan(low):
-            return _not_estimable(value, n_items, n_templates, n_flips)
-        method = T_AND_SCORE if self.few[place] else T_OVER_ITEMS
+            return not_estimable(value, n_items, n_templates, n_flips)
+        if self.few[place]:
+            error, method = math.nan, T_OVER_ITEMS_AND_SCORE
+        else:
+            method = T_OVER_ITEMS
         return Estimate(value, error, Interval(low, high), p_value, n_items, n_templates, n_flips, method)
 
 
@@ -201,32 +207,23 @@ def _ends(
     effective: Array,
     scale: Array,
     confidence: float,
+    null: Array | float = 0.0,
 ) -> _Ends:
-    """Student's t, joined with Tango's score interval where few items flipped; for the last four see `qbench.stats.design.Summary`."""
+    """Student's t, joined with Tango's score interval where few items flipped; for rises to scale see `qbench.stats.design.Summary`."""
     known = freedom >= 1
     freedom = np.where(known, freedom, math.nan)
     half = t.ppf((1 + confidence) / 2, freedom) * error
     low, high = value - half, value + half
-    p_value = 2 * t.sf(_ratio(np.abs(value), error), freedom)
+    p_value = 2 * t.sf(in_errors(np.abs(value - null), error), freedom)
     few = known & (np.minimum(rises + falls, effective - rises - falls) < MIN_FLIPS)
     score_low, score_high = tango_interval(rises[few], falls[few], effective[few], confidence=confidence)
     low[few] = np.minimum(low[few], score_low * scale[few])
     high[few] = np.maximum(high[few], score_high * scale[few])
-    score_p = 2 * norm.sf(_ratio(np.abs(rises - falls), np.sqrt(rises + falls)))
-    p_value[few] = np.maximum(p_value, score_p)[few]
+    score_p = score_p_value(rises[few], falls[few], effective[few], (null / scale)[few])
+    p_value[few] = np.maximum(p_value[few], score_p)
     return _Ends(value, error, low, high, p_value, few)
 
 
 def _quotient(total: Array, count: Array) -> Array:
     """``total / count``; NaN where there is nothing to divide by."""
     return np.divide(total, count, out=np.full_like(total, math.nan), where=count > 0)
-
-
-def _ratio(distance: Array, error: Array) -> Array:
-    """``distance / error``; infinite over an error of 0, and 0 where both are."""
-    return np.divide(distance, error, out=np.where(distance > 0, np.inf, 0.0), where=error > 0)
-
-
-def _not_estimable(value: float, n_items: int, n_templates: int, n_flips: int) -> Estimate:
-    nothing = Interval(math.nan, math.nan)
-    return Estimate(value, math.nan, nothing, math.nan, n_items, n_templates, n_flips, NOT_ESTIMABLE)

@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import elementwise
 from scipy.stats import norm
 
+from qbench.stats.design import in_errors
+
 Array = NDArray[np.float64]
 
 MIN_FLIPS = (
@@ -39,12 +41,30 @@ def tango_interval(
 
     def excess(delta: Array, b: Array, c: Array, n: Array) -> Array:
         """T(δ)² - z², times the denominator: negative inside the interval."""
-        linear = (2 * n - b + c) * delta - b - c
-        fall = (np.sqrt(np.maximum(linear**2 + 8 * n * c * delta * (1 - delta), 0)) - linear) / (4 * n)
-        return np.asarray((b - c - n * delta) ** 2 - z**2 * n * (2 * fall + delta * (1 - delta)))
+        return np.asarray((b - c - n * delta) ** 2 - z**2 * _variance(delta, b, c, n))
 
     inner = _OFF_CENTRE / 2
     low = elementwise.find_root(excess, (np.full(centre.shape, -1.0), centre - inner), args=(b, c, total))
     high = elementwise.find_root(excess, (centre + inner, np.full(centre.shape, 1.0)), args=(b, c, total))
     # No root is found where not even a difference of a whole point is rejected: everything flipped, one way.
     return np.where(low.success, low.x, -1.0), np.where(high.success, high.x, 1.0)
+
+
+def score_p_value(rises: ArrayLike, falls: ArrayLike, n: ArrayLike, difference: ArrayLike) -> Array:
+    """Return the two-sided p-value of a true ``difference``, elementwise.
+
+    `tango_interval` leaves the difference out where the confidence is below one minus that. For a difference of 0 the statistic is
+    McNemar's, (b - c) / √(b + c).
+    """
+    b, c, total, delta = (np.asarray(values, dtype=float) for values in (rises, falls, n, difference))
+    # A difference beyond a whole point is impossible.
+    variance = np.maximum(_variance(np.clip(delta, -1, 1), b, c, total), 0.0)
+    statistic = in_errors(np.abs(b - c - total * delta), np.sqrt(variance))
+    return np.asarray(2 * norm.sf(statistic))
+
+
+def _variance(delta: Array, b: Array, c: Array, n: Array) -> Array:
+    """Of b - c if δ is the truth: n (2q + δ(1 - δ))."""
+    linear = (2 * n - b + c) * delta - b - c
+    fall = (np.sqrt(np.maximum(linear**2 + 8 * n * c * delta * (1 - delta), 0)) - linear) / (4 * n)
+    return np.asarray(n * (2 * fall + delta * (1 - delta)))
