@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from qbench import __version__
 from qbench.errors import QBenchError
 
 EXIT_BAD_INPUT = 2
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         prog="qbench",
         description="What quantization broke in a language model: where, by how much, and how sure we are.",
     )
+    top.add_argument("--version", action="version", version=f"qbench {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_sweep, _add_report, _add_compare, _add_plan, _add_cite, _add_rescore, _add_levels, _add_bank):
         add(commands)

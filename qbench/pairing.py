@@ -211,8 +211,8 @@ def pair(
         difficulty=np.array([float(document["difficulty"]) if in_bank else math.nan for document in documents]),
         baseline_answered=_numbers(before.values(), "answered", task),
         level_answered=_numbers(others, "answered", task),
-        baseline_responses=tuple(_response(sample) for sample in before.values()),
-        level_responses=tuple(_response(sample) for sample in others),
+        baseline_responses=tuple(_response(sample, score) for sample in before.values()),
+        level_responses=tuple(_response(sample, score) for sample in others),
         measures=_measures(list(before.values()), others, task),
         documents=documents,
     )
@@ -338,7 +338,25 @@ def _likelihoods(sample: Sample) -> list[float] | None:
     return likelihoods if len(likelihoods) > 1 else None
 
 
-def _response(sample: Sample) -> str:
-    """The text that was generated; for log-likelihoods, what lm-eval made of them."""
+def _response(sample: Sample, score: str) -> str:
+    """The text that was generated; of a forced choice the option that was chosen; else what lm-eval made of the log-likelihoods."""
     first = sample["resps"][0][0] if sample.get("resps") and sample["resps"][0] else None
-    return first if isinstance(first, str) else str(sample.get("filtered_resps", ""))
+    if isinstance(first, str):
+        return first
+    likelihoods = _likelihoods(sample)
+    if likelihoods is None or any(map(math.isnan, likelihoods)):
+        return str(sample.get("filtered_resps", ""))
+    options = _options(sample, len(likelihoods))
+    if score == "acc_norm":
+        likelihoods = [value / max(1, len(option)) for value, option in zip(likelihoods, options, strict=True)]
+    chosen = likelihoods.index(max(likelihoods))
+    return options[chosen] if len(set(options)) == len(options) else f"choice {chosen + 1}"
+
+
+def _options(sample: Sample, n_options: int) -> list[str]:
+    """The text of each choice: the document's own, or what was put behind the question; empty where neither is known."""
+    choices = sample["doc"].get("choices")
+    if isinstance(choices, list) and len(choices) == n_options:
+        return [str(choice) for choice in choices]
+    arguments = sample.get("arguments") or {}
+    return [str((arguments.get(f"gen_args_{i}") or {}).get("arg_1", "")).strip() for i in range(n_options)]

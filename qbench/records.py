@@ -71,9 +71,7 @@ class Run:
         """
         cells = [name for name in self.cells if task_of(name) == task]
         if not cells:
-            raise SamplesError(
-                f"{self.dir} has no finished cell for {task}; run qbench sweep again, it continues where it stopped."
-            )
+            raise SamplesError(f"{self.dir} has no finished cell for {task}. {go_on(self.dir.parent)}")
         return [sample for name in cells for sample in self.samples_of_cell(name)]
 
     def samples_of_cell(self, name: str) -> list[Sample]:
@@ -154,6 +152,11 @@ def read_sweep(path: Path) -> Sweep:
     return Sweep(path, _read_json(path / SWEEP_FILE, {"baseline": str, "levels": list, "tasks": list}))
 
 
+def go_on(sweep_dir: Path) -> str:
+    """What to do about a sweep that is not finished."""
+    return f"Repeat the command that began it (qbench sweep … --run {sweep_dir}); it continues where it stopped."
+
+
 def undecided(verdicts: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
     """What is left to be asked, by level, after a look that found this."""
     return {
@@ -165,7 +168,7 @@ def undecided(verdicts: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]
 def read_run(path: Path) -> Run:
     """Read one level's folder."""
     if not (path / RUN_FILE).is_file():
-        raise RunError(f"{path} has not been run yet: it has no {RUN_FILE}. Run qbench sweep again to finish it.")
+        raise RunError(f"{path.parent} is not finished: {path.name} has no {RUN_FILE} yet. {go_on(path.parent)}")
     info = _read_json(path / RUN_FILE, {"cells": dict})
     if not all(isinstance(cell, dict) and {"n_items", "sha256"} <= cell.keys() for cell in info["cells"].values()):
         raise _unreadable(path / RUN_FILE, "a cell lacks its n_items or sha256")
@@ -203,7 +206,11 @@ def _read_json(path: Path, needed: Mapping[str, type]) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, why: str) -> RunError:
-    return RunError(f"{path} cannot be read as a qbench file ({why}). Delete the folder and run qbench sweep again.")
+    remedy = {
+        SWEEP_FILE: "Restore it from a copy, or repeat the command in a new folder (--run); the finished cells in this one are whole",
+        LOOKS_FILE: "Delete this file alone and run qbench sweep again; it is made from the finished cells",
+    }.get(path.name, "Delete this level's folder alone and run qbench sweep again; the other levels are kept")
+    return RunError(f"{path} cannot be read as a qbench file ({why}). {remedy}.")
 
 
 # ---------------------------------------------------------------- writing

@@ -1,5 +1,6 @@
 """The door: what a person types, and what comes back."""
 
+import importlib.metadata
 import re
 from pathlib import Path
 
@@ -18,6 +19,13 @@ def test_levels_lists_every_level_and_mix_with_its_size(capsys: pytest.CaptureFi
     assert all(name in printed for name in (*LEVELS, *shipped_mixes()))
     q8 = next(line for line in printed.splitlines() if line.startswith("q8"))
     assert q8.split() == ["q8", "intx", "8", "256", "8.38", "3.8x", "1.9x"]  # 8 + 24/64 bits; 32 and 16 over that
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"qbench {importlib.metadata.version('qbench')}\n"
 
 
 def test_bank_path_is_a_folder_that_lm_eval_can_include(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,9 +83,19 @@ def test_both_responses_are_at_hand() -> None:
     assert (pairs.baseline_responses, pairs.level_responses) == (("forty-two",), ("fish",))
 
 
-def test_the_response_to_a_choice_is_what_lm_eval_made_of_it() -> None:
-    lines = bank_samples([1], resps=[[[-1.5, True]], [[-2.5, False]]], filtered_resps=[[-1.5, True], [-2.5, False]])
-    assert pair(lines, lines, task=TASK).level_responses == ("[[-1.5, True], [-2.5, False]]",)
+def test_the_response_to_a_choice_is_the_option_that_was_chosen() -> None:
+    resps = [[["-2.5", "False"]], [["-1.5", "True"]]]
+    (line,) = bank_samples([1], resps=resps, filtered_resps=[option for (option,) in resps])
+    for line_of, said in (
+        ({**line, "doc": {**line["doc"], "choices": ["Rome", "Paris"]}}, "Paris"),
+        ({**line, "arguments": {f"gen_args_{i}": {"arg_0": "?", "arg_1": f" {i}!"} for i in range(2)}}, "1!"),
+        (line, "choice 2"),
+    ):
+        assert pair([line_of], [line_of], task=TASK).level_responses == (said,)
+    arguments = {"gen_args_0": {"arg_0": "?", "arg_1": " long one"}, "gen_args_1": {"arg_0": "?", "arg_1": " a"}}
+    by_length = {**line, "metrics": ["acc_norm"], "acc_norm": 1.0, "arguments": arguments}
+    del by_length["score"]
+    assert pair([by_length], [by_length], task=TASK).level_responses == ("long one",)  # -2.5 over 8 characters
 
 
 def test_of_several_filters_the_first_is_read_unless_told_otherwise() -> None:

@@ -22,12 +22,12 @@ from qbench import records
 from qbench.cli import main
 from qbench.errors import QBenchError, RunError
 from qbench.pairing import pair_levels
-from qbench.report import Report, report, summary
+from qbench.report import Report, charts, report, summary
 from qbench.report.expected import Placement, place, scopes, statements
 from qbench.report.latex import escape
 from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.tidy import neutral
-from qbench.report.wording import most_flipped
+from qbench.report.wording import label, most_flipped
 from qbench.stats import (
     Design,
     Estimate,
@@ -149,14 +149,14 @@ def test_what_was_measured_stands_apart_from_what_was_computed(tmp_path: Path) -
     head, _, fp16, q2 = (line.strip("| ").split(" | ") for line in table[1].splitlines())
     found = dict(zip(head, zip(fp16, q2, strict=True), strict=True))
     assert found["storage (computed)"] == ("4.0 MB", "4.0 MB")
-    assert found["memory in use (measured)"] == ("–", "1.50 GB")
-    assert found["peak memory (measured)"] == ("–", "–")
+    assert found["memory of the whole process in use (measured)"] == ("–", "1.50 GB")
+    assert found["peak memory of the whole process (measured)"] == ("–", "–")
     assert found["generation, tokens/s"] == ("–", "1,234")
     assert found["quantize, s"] == ("–", "2.00")
     assert "load, s" not in found  # known of no level
     lines = list(csv.DictReader(io.StringIO(text(result, "csv"))))
     assert {line["resident_bytes"] for line in lines if line["level"] == "q2"} == {"1500000000.0"}
-    assert {line["resident_bytes"] for line in lines if line["level"] == "fp16"} == {"nan"}
+    assert {line["resident_bytes"] for line in lines if line["level"] == "fp16"} == {""}
 
 
 def test_the_items_that_flipped_most_are_shown_with_both_responses(result: Report) -> None:
@@ -311,7 +311,7 @@ def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None
         reason in " ".join(written.split()) for written in (text(result, "md"), text(result, "html"), str(result))
     )
     assert reason.replace("--", "-{}-") in file(result, "tables.tex")
-    assert "nan" in text(result, "csv")
+    assert ",nan," not in text(result, "csv")
     assert json.loads(text(result, "json"))["rows"][0]["cells"][0]["difference"]["interval"] == {
         "low": None,
         "high": None,
@@ -385,7 +385,7 @@ def test_the_parquet_has_the_rows_of_the_csv_with_types(result: Report) -> None:
     for row, line in zip(rows, lines, strict=True):
         assert list(row) == list(line)
         for name, value in row.items():
-            missing = line[name] in ("", "nan")
+            missing = line[name] == ""
             assert value is None if missing else value == type(value)(line[name])
 
 
@@ -819,6 +819,54 @@ def test_the_methods_paragraph_says_what_was_computed(tmp_path: Path) -> None:
         assert words in methods
     assert "failed" not in methods
     assert re.search(r"@misc\{qbench,.*?year += \{20\d\d\}", file(written, "references.bib"), re.DOTALL)
+
+
+def test_a_noise_floor_without_noise_is_called_identical(tmp_path: Path) -> None:
+    items = [bank_item("logic", f"s{i % 3}", f"t{i % 9}", i) for i in range(45)]
+    for level, every in (("fp16", 9), ("fp16-repeat", 9), ("q2", 2)):
+        write_run(tmp_path / level, {"t": [sample(item, i, float(i % every > 0)) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    written = report(tmp_path, n_resamples=N_RESAMPLES)
+    assert re.search(r"^\| logic \| 45 / 9 \| [^|]+ \| identical on all 45 items \|", text(written, "md"), re.MULTILINE)
+    assert "is identical on all 45 items for logic" in text(written, "md")
+    assert "identical<small>on all 45 items</small>" in text(written, "html")
+    assert "{identical}" in file(written, "tables.tex")
+    assert re.search(r"identical .*\n +.*on all 45 items", str(written))
+    (floor,) = (record for record in _heatmap(written.table) if record["level"] == "fp16-repeat")
+    assert (floor["short"], floor["interval"], floor["shade"]) == ("identical", "on all 45 items", 0)
+    # The same scores of other answers are no identical outputs.
+    other = [sample(item, i, float(i % 9 > 0), response="another") for i, item in enumerate(items)]
+    write_run(tmp_path / "fp16-repeat", {"t": other})
+    assert "identical" not in text(report(tmp_path, formats=["md"], n_resamples=N_RESAMPLES), "md")
+
+
+def _heatmap(table: Table) -> list[dict[str, Any]]:
+    return list(charts.heatmap(table)["datasets"][charts.DATA])
+
+
+def test_only_a_proven_difference_has_a_color(result: Report) -> None:
+    cells = {(label(row), cell.level): cell for row in result.table.rows for cell in row.cells}
+    records = _heatmap(result.table)
+    assert {cells[record["row"], record["level"]].verdict for record in records} >= {
+        Verdict.DEGRADED,
+        Verdict.UNDECIDED,
+    }
+    for record in records:
+        cell = cells[record["row"], record["level"]]
+        assert record["shade"] == (record["difference"] if cell.verdict in (Verdict.DEGRADED, Verdict.IMPROVED) else 0)
+        if cell.verdict is Verdict.UNDECIDED:  # as the legend has it: behind the mark what could be seen
+            assert record["short"].endswith(f"? {100 * cell.minimum_detectable_effect:.1f}")
+
+
+def test_one_item_of_each_template_has_values_without_intervals_for_fresh_items(tmp_path: Path) -> None:
+    items = [bank_item("logic", f"s{i % 3}", f"t{i}", i) for i in range(45)]
+    for level, lost in (("fp16", 0), ("q2", 9)):
+        write_run(tmp_path / level, {"t": [sample(item, i, float(i >= lost)) for i, item in enumerate(items)]})
+    write_plan(tmp_path, ["fp16", "q2"], ["t"])
+    written = report(tmp_path, target="items", n_resamples=N_RESAMPLES)
+    assert "| 100.0 no interval | −20.0 no interval |" in text(written, "md")  # 9 of 45
+    assert "nothing is known about other items of it" in text(written, "md")
+    assert "−20.0" in str(written)
 
 
 def test_one_item_of_each_template_is_called_items_everywhere(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from qbench.report.table import Kind, Row, Table, TemplateRow
-from qbench.report.wording import caption, finding, label, points
-from qbench.stats import Estimate
+from qbench.report.table import Cell, Kind, Row, Table, TemplateRow
+from qbench.report.wording import caption, label, points, reading
+from qbench.stats import Estimate, Verdict
 
 Spec = dict[str, Any]
 Record = dict[str, Any]
@@ -28,7 +28,7 @@ NAMED = alt.NamedData(DATA)
 
 
 def heatmap(table: Table) -> Spec:
-    """Categories by levels, colored by the difference; in each cell the number with its mark, and its interval below."""
+    """Categories by levels, colored by the differences that are proven; in each cell the number with its mark, and its interval below."""
     shown = [row for row in table.rows if row.kind in (Kind.CATEGORY, Kind.TASK, Kind.ALL)]
     n_lines = 1 + max(level.count("-") for level in table.compared)
     head = alt.Axis(
@@ -38,20 +38,20 @@ def heatmap(table: Table) -> Spec:
         labelExpr="split(datum.label, '-')",
         labelPadding=6 + 12 * (n_lines - 1),
     )
-    strong = f"abs(datum.difference) > {0.7 * WORST}"
+    strong = f"abs(datum.shade) > {0.7 * WORST}"
     base = _chart().encode(
         x=alt.X("level:N", sort=list(table.compared), title=None, axis=head),
         y=alt.Y("row:N", sort=[label(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=["row:N", "level:N", alt.Tooltip("text:N", title="difference"), "verdict:N"],
     )
     color = alt.Color(
-        "difference:Q",
+        "shade:Q",
         scale=alt.Scale(domain=[-WORST, 0, WORST], range=[LOSS, PAPER, GAIN], interpolate="lab", clamp=True),
         legend=None,
     )
     squares = base.mark_rect(cornerRadius=3, stroke=PAPER, strokeWidth=1).encode(color=color)
     ink = alt.condition(strong, alt.value("white"), alt.value(INK))
-    numbers = base.mark_text(fontSize=12, dy=-6).encode(text="short:N", color=ink)
+    numbers = base.mark_text(fontSize=11, dy=-6).encode(text="short:N", color=ink)
     intervals = base.mark_text(fontSize=9, dy=8, opacity=0.85).encode(text="interval:N", color=ink)
     chart = (squares + numbers + intervals).properties(width=alt.Step(86), height=alt.Step(36))
     return _spec(chart, _records(table, shown), f"Heatmap. {caption(table)}.")
@@ -264,13 +264,21 @@ def _records(table: Table, rows: Sequence[Row]) -> list[Record]:
             "row": label(row),
             "level": cell.level,
             "verdict": str(cell.verdict),
-            "short": f"{points(cell.difference.value)} {finding(cell, table.settings.confidence).split(' ')[0]}".strip(),
             **_points(cell.difference),
+            **_seen(table, cell),
         }
         for row in rows
         for cell in row.cells
         if cell.difference.is_estimable
     ]
+
+
+def _seen(table: Table, cell: Cell) -> Record:
+    """What a cell of the heatmap shows, as in the table, and what it is colored by: only a difference that is proven has a color."""
+    value, interval, found = reading(table, cell)
+    is_proven = cell.verdict in (Verdict.DEGRADED, Verdict.IMPROVED)
+    shade = round(100 * cell.difference.value, 3) if is_proven else 0
+    return {"short": f"{value} {found}".rstrip(), "interval": interval, "shade": shade}
 
 
 def _points(estimate: Estimate) -> Record:

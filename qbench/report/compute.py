@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qbench.errors import QBenchError, RunError, did_you_mean
 from qbench.pairing import COUNTED, MEASURES, Answers, Pair, Selection, pair_levels
-from qbench.records import RUN_FILE, Run, Sweep, read_run
+from qbench.records import RUN_FILE, Run, Sweep, go_on, read_run
 from qbench.report.expected import Comparison, Scope, place, scopes, statements
 from qbench.report.table import (
     Cell,
@@ -156,7 +156,7 @@ def _finished_runs(sweep: Sweep, names: Sequence[str]) -> list[Run]:
     if sweep.shares and not sweep.is_decided:
         raise RunError(
             f"{sweep.dir} is not finished: {len(sweep.verdicts)} of at most {len(sweep.shares)} looks are, and not everything is decided. "
-            f"Repeat the command that began it (qbench sweep … --run {sweep.dir}); it continues where it stopped."
+            f"{go_on(sweep.dir)}"
         )
     missing: dict[str, list[str]] = {}
     for name in names:
@@ -168,7 +168,7 @@ def _finished_runs(sweep: Sweep, names: Sequence[str]) -> list[Run]:
         where = "; ".join(f"{name}: {_names(tasks, sweep.tasks)}" for name, tasks in missing.items())
         raise RunError(
             f"{sweep.dir} is not finished: {n_missing} of {len(names) * len(sweep.tasks)} cells are missing ({where}). "
-            f"Repeat the command that began it (qbench sweep … --run {sweep.dir}); it continues where it stopped."
+            f"{go_on(sweep.dir)}"
         )
     return [sweep.run(name) for name in names]
 
@@ -251,6 +251,7 @@ class Scores:
             levels=self.levels[:, some],
             answered=self.answered[:, some],
             measures={name: (baseline, levels[:, some]) for name, (baseline, levels) in self.measures.items()},
+            responses=tuple((own[0], *(own[1 + i] for i in some)) for own in self.responses),
         )
 
 
@@ -268,6 +269,7 @@ class _Statistics:
         """Estimate everything of a group of items; for ``largest`` see `level_estimates`."""
         design, options = self._options(scores, items, f"{kind}:{name}")
         baseline, levels = scores.baseline[items], scores.levels[items]
+        responses = [scores.responses[i] for i in np.flatnonzero(items)]
         differences, losses, (means, answered) = level_estimates(
             baseline,
             levels,
@@ -295,6 +297,7 @@ class _Statistics:
                 minimum_detectable_effect=minimum_detectable_effect(
                     differences[i], confidence=self.settings.confidence
                 ),
+                is_identical=np.array_equal(baseline, levels[:, i]) and all(own[0] == own[1 + i] for own in responses),
             )
             for i, level in enumerate(self.levels)
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qbench.report.table import Cell, Kind, Row, Table
-from qbench.report.wording import change, label, not_estimable, points, share
+from qbench.report.wording import change, is_same, label, not_estimable, points, share
 from qbench.stats import Estimate, Verdict
 
 
@@ -148,6 +148,11 @@ def _noise(table: Table) -> Iterator[str]:
     cell = next((cell for cell in total.cells if cell.level == table.noise_floor), None)
     if cell is None:
         yield "The noise floor was not measured, so small differences may come from batch size and rounding alone."
+    elif is_same(table, cell):
+        yield (
+            f"The noise floor: {table.baseline} once more, at another batch size, is identical on all {cell.difference.n_items} items for "
+            f"{label(total)}."
+        )
     elif cell.difference.is_estimable:
         low, high = cell.difference.interval
         yield (

@@ -10,12 +10,11 @@ from qbench.report.wording import (
     MARKS,
     MISSING,
     caption,
-    change,
-    finding,
     label,
     legend,
-    mark,
+    marks,
     not_estimable,
+    reading,
     share,
 )
 from qbench.stats import Verdict
@@ -75,7 +74,7 @@ def _printable(character: str) -> str:
 
 
 def _caption(table: Table) -> str:
-    used = {mark(cell, table.settings.confidence) for row in (*table.rows, *table.breakdown) for cell in row.cells}
+    used = marks(table, (*table.rows, *table.breakdown))
     source = table.provenance
     sentences = [
         f"{caption(table)}.",
@@ -92,12 +91,8 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
     columns = [_column([share(row.baseline)[0] for row in rows], [])]
     for i in range(len(levels)):
         cells = [row.cells[i] for row in rows]
-        columns.append(
-            _column(
-                [change(cell.difference)[0] for cell in cells],
-                [finding(cell, table.settings.confidence) for cell in cells],
-            )
-        )
+        values, _, found = zip(*(reading(table, cell) for cell in cells), strict=True)
+        columns.append(_column(values, found))
     heads = ["", "{$n$}", *(f"{{{escape(head)}}}" for head in (f"{table.baseline} score", *levels))]
     lines = [
         r"\begin{table*}[!tbp]",
@@ -148,7 +143,7 @@ def _levels(table: Table) -> str:
 
 def _column(values: Sequence[str], findings: Sequence[str]) -> str:
     """A column of siunitx, as wide as its numbers and marks ask for, so that the decimal points stand in one line."""
-    numbers = [value for value in values if value != MISSING]
+    numbers = [value for value in values if not _is_word(value)]
     n_digits = max((len(value.strip("−+").split(".")[0]) for value in numbers), default=1)
     sign = "-" if any(value.startswith(("−", "+")) for value in numbers) else ""
     widest = _mark(max(findings, key=lambda found: (len(found), found == MARKS[Verdict.WITHIN_MARGIN]), default=""))
@@ -161,15 +156,19 @@ def _row(table: Table, row: Row) -> list[str]:
     values = [escape(label(row)), str(row.baseline.n_items), _number(score)]
     below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(score_interval)]
     for cell in row.cells:
-        difference, interval = change(cell.difference)
-        values.append(f"{_number(difference)}{_mark(finding(cell, table.settings.confidence))}")
+        difference, interval, found = reading(table, cell)
+        values.append(f"{_number(difference)}{_mark(found)}")
         below.append(_small(interval))
     return [" & ".join(values) + r" \\", " & ".join(below) + r" \\[2pt]"]
 
 
 def _number(text: str) -> str:
     """What siunitx aligns; braces around what is no number."""
-    return f"{{{escape(text)}}}" if text == MISSING else text.replace("−", "-")
+    return f"{{{escape(text)}}}" if _is_word(text) else text.replace("−", "-")
+
+
+def _is_word(text: str) -> bool:
+    return text == MISSING or text[:1].isalpha()
 
 
 def _mark(found: str) -> str:

@@ -11,15 +11,14 @@ from qbench.report.wording import (
     DEMONSTRATION,
     MISSING,
     caption,
-    change,
     counts,
-    finding,
     label,
     legend,
     mark,
     method,
     most_flipped,
     not_estimable,
+    reading,
     share,
     stop,
     stopping,
@@ -98,7 +97,7 @@ def _differences(table: Table, rows: Sequence[Row]) -> str:
 def _cell(table: Table, cell: Cell) -> str:
     """``−2.1 [−3.4, −0.8] ↓``."""
     failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
-    return _joined(*change(cell.difference), finding(cell, table.settings.confidence), failed)
+    return _joined(*reading(table, cell), failed)
 
 
 def _joined(*texts: str) -> str:

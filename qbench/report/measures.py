@@ -93,8 +93,8 @@ class Column:
 COSTS = (
     Column("bits per weight", lambda level: number(level.bits_per_weight, 2)),
     Column("storage (computed)", lambda level: size(level.storage_bytes)),
-    Column("memory in use (measured)", lambda level: size(level.cost.resident_bytes)),
-    Column("peak memory (measured)", lambda level: size(level.cost.peak_bytes)),
+    Column("{memory} in use (measured)", lambda level: size(level.cost.resident_bytes)),
+    Column("peak {memory} (measured)", lambda level: size(level.cost.peak_bytes)),
     Column("load, s", lambda level: number(level.cost.load_seconds, 2)),
     Column("quantize, s", lambda level: number(level.cost.quantize_seconds, 2)),
     Column("prompt, tokens/s", lambda level: _rounded(level.cost.prompt_tokens_per_second)),
@@ -107,9 +107,9 @@ ALWAYS = COSTS[:4] + COSTS[7:8]  # what readers look for; a column of dashes say
 
 ABOUT_COSTS = (
     "Bits per weight and storage are computed from the formats, scales included. Everything else was measured on the machine of the sweep: "
-    "the memory of the GPUs, or of the whole process without one, and the speed of a single stream, in the arithmetic that the engine runs "
-    "here, which need not be that of the format. “Sweep” is the evaluation, in batches and with drafts of the level above: no speed of the "
-    "level."
+    "the memory of the GPUs, or without one of the whole process, Python and its libraries included, and the speed of a single stream, in "
+    "the arithmetic that the engine runs here, which need not be that of the format. “Sweep” is the evaluation, in batches and with drafts "
+    "of the level above: no speed of the level."
 )
 
 
@@ -120,7 +120,18 @@ def costs(table: Table, *, everything: bool = True) -> tuple[list[str], list[lis
         for column in COSTS
         if column in ALWAYS or (everything and any(column.text(level) != MISSING for level in table.levels))
     ]
-    return [column.title for column in columns], [[column.text(level) for column in columns] for level in table.levels]
+    memory = _memory(table)
+    return [column.title.format(memory=memory) for column in columns], [
+        [column.text(level) for column in columns] for level in table.levels
+    ]
+
+
+def _memory(table: Table) -> str:
+    """Whose memory was measured: a process is more than its weights."""
+    hardware = table.provenance.hardware
+    if "gpu" not in hardware:
+        return "memory"
+    return "GPU memory" if hardware["gpu"] else "memory of the whole process"
 
 
 def size(n_bytes: float) -> str:

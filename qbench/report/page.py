@@ -34,12 +34,14 @@ from qbench.report.wording import (
     caption,
     change,
     counts,
-    finding,
+    is_same,
     label,
     legend,
+    mark,
     method,
     not_estimable,
     number,
+    reading,
     share,
     stop,
     stopping,
@@ -203,7 +205,13 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         return name if name in specs else ""
 
     confidence, margin = f"{100 * table.settings.confidence:g} %", f"{table.settings.margin:g}"
-    yield Part("heatmap", "Where it broke", f"{caption(table)}. Red is a loss.", figure("heatmap"), has_marks=True)
+    yield Part(
+        "heatmap",
+        "Where it broke",
+        f"{caption(table)}. Red is a proven loss and blue a proven gain; a cell without a color proves neither.",
+        figure("heatmap"),
+        has_marks=True,
+    )
     floor = "; the gray band is the noise floor" if table.noise_floor else ""
     yield Part(
         "curves",
@@ -341,12 +349,12 @@ def _differences(table: Table, rows: Sequence[Row], about: str) -> Grid:
 
 
 def _cell(table: Table, cell: Cell) -> Entry:
-    value, interval = change(cell.difference)
+    value, interval, found = reading(table, cell)
     failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
     return Entry(
-        " ".join(filter(None, (value, finding(cell, table.settings.confidence), failed))),
+        " ".join(filter(None, (value, found, failed))),
         interval,
-        TONES.get(cell.verdict, ""),
+        "open" if is_same(table, cell) else TONES.get(cell.verdict, ""),
     )
 
 
@@ -403,7 +411,7 @@ def _hallucination(table: Table) -> Grid:
             Entry(*share(row.baseline)),
             *(
                 Entry(
-                    f"{share(cell.score)[0]} {finding(cell, table.settings.confidence).split(' ')[0]}".strip(),
+                    f"{share(cell.score)[0]} {mark(cell, table.settings.confidence)}".strip(),
                     share(cell.score)[1],
                     TONES.get(cell.verdict, ""),
                 )

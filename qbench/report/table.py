@@ -49,6 +49,8 @@ class Cell:
     """The p-value of the difference, adjusted for all categories and tasks at this level (Holm)."""
     look: int | None = None
     """Of a sequential sweep: the look whose items and whose repeated intervals these are, counted from 1."""
+    is_identical: bool = False
+    """Whether every answer of the level, character by character, is the baseline's."""
 
     def is_degraded_after_holm(self, confidence: float) -> bool:
         return self.verdict is Verdict.DEGRADED and self.p_holm <= 1 - confidence

@@ -8,12 +8,11 @@ from qbench.report.table import Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     caption,
-    change,
-    finding,
     label,
     legend,
-    mark,
+    marks,
     not_estimable,
+    reading,
     share,
     stopping,
 )
@@ -38,7 +37,7 @@ class _Column:
 
 def summary(table: Table) -> str:
     """Return the main table, two lines a row. Levels for which there is no room follow in a second table."""
-    used = {mark(cell, table.settings.confidence) for row in table.rows for cell in row.cells}
+    used = marks(table, table.rows)
     notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
     notes += not_estimable(table)
     notes += [stopping(table)] if table.looks else []
@@ -58,17 +57,16 @@ def _columns(table: Table) -> list[_Column]:
         columns.insert(0, _column("items", [(str(row.baseline.n_items), "") for row in table.rows]))
     for position, level in enumerate(table.compared):
         cells = [row.cells[position] for row in table.rows]
-        changes = [change(cell.difference) for cell in cells]
-        findings = [finding(cell, table.settings.confidence) for cell in cells]
         texts = [
-            (f"{value} {found}".rstrip(), interval) for (value, interval), found in zip(changes, findings, strict=True)
+            (f"{value} {found}".rstrip(), interval)
+            for value, interval, found in (reading(table, cell) for cell in cells)
         ]
         columns.append(_column("noise floor" if level == table.noise_floor else level, texts))
     return columns
 
 
 def _column(heading: str, texts: Sequence[tuple[str, str]]) -> _Column:
-    return _Column(heading, [value for value, _ in texts], [interval.replace(" ", "") for _, interval in texts])
+    return _Column(heading, [value for value, _ in texts], [interval.replace(", ", ",") for _, interval in texts])
 
 
 def _blocks(columns: Sequence[_Column]) -> Iterator[list[_Column]]:

@@ -1,7 +1,8 @@
-"""The report as tidy rows and as a CSV of them: one row for each estimate, shares of one, NaN where a number is missing."""
+"""The report as tidy rows and as a CSV of them: one row for each estimate, shares of one, empty where a number is missing."""
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -94,7 +95,9 @@ def rows(table: Table) -> Iterator[dict[str, object]]:
 
 
 def neutral(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay numbers."""
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front; numbers stay numbers, and a missing one is empty."""
+    if isinstance(value, float) and math.isnan(value):
+        return ""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

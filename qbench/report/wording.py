@@ -1,6 +1,7 @@
 """How numbers and findings read, in every format: percentage points with one decimal, a real minus sign, and a dash for what is missing."""
 
 import math
+from collections.abc import Callable, Iterable
 
 from qbench.report.table import Cell, ItemRow, Kind, Row, Table
 from qbench.stats import Estimate, Target, Verdict
@@ -27,20 +28,31 @@ def percent(value: float) -> str:
     return MISSING if math.isnan(value) else points(value).removeprefix("+")
 
 
+NO_INTERVAL = "no interval"
+
+
 def change(estimate: Estimate) -> tuple[str, str]:
-    """A difference and its interval, in points: ``−2.1`` and ``[−3.4, −0.8]``. Without an interval there is no difference either."""
+    """A difference and its interval, in points: ``−2.1`` and ``[−3.4, −0.8]``; without an interval see `_alone`."""
     if not estimate.is_estimable:
-        return MISSING, ""
+        return _alone(estimate, points)
     low, high = estimate.interval
     return points(estimate.value), f"[{points(low)}, {points(high)}]"
 
 
 def share(estimate: Estimate) -> tuple[str, str]:
-    """A share and its interval, in percent: ``52.1`` and ``[44.0, 60.2]``."""
+    """A share and its interval, in percent: ``52.1`` and ``[44.0, 60.2]``; without an interval see `_alone`."""
     if not estimate.is_estimable:
-        return MISSING, ""
+        return _alone(estimate, percent)
     low, high = estimate.interval
     return percent(estimate.value), f"[{percent(low)}, {percent(high)}]"
+
+
+def _alone(estimate: Estimate, text: Callable[[float], str]) -> tuple[str, str]:
+    """A value without an interval is shown, and called one, only where many items of many templates are behind it: one item of each
+    says much about these items and nothing about how far others of their templates scatter. Else there is a dash."""
+    if estimate.n_items == estimate.n_templates > 1 and not math.isnan(estimate.value):
+        return text(estimate.value), NO_INTERVAL
+    return MISSING, ""
 
 
 MARKS = {
@@ -61,6 +73,24 @@ def finding(cell: Cell, confidence: float) -> str:
     """The mark, and behind that of an undecided cell its minimum detectable effect: ``? 3.3``."""
     sign = mark(cell, confidence)
     return f"{sign} {percent(cell.minimum_detectable_effect)}" if cell.verdict is Verdict.UNDECIDED else sign
+
+
+def is_same(table: Table, cell: Cell) -> bool:
+    """Whether this is the baseline once more and gave the same answers: then there is nothing to be sure or unsure of."""
+    return cell.level == table.noise_floor and cell.is_identical
+
+
+def reading(table: Table, cell: Cell) -> tuple[str, str, str]:
+    """A cell of the table: its difference, the interval, and what was found. A noise floor without any noise says so instead."""
+    if is_same(table, cell):
+        return "identical", f"on all {cell.difference.n_items} items", ""
+    return (*change(cell.difference), finding(cell, table.settings.confidence))
+
+
+def marks(table: Table, rows: Iterable[Row]) -> set[str]:
+    """The marks that rows show."""
+    shown = (cell for row in rows for cell in row.cells if not is_same(table, cell))
+    return {mark(cell, table.settings.confidence) for cell in shown}
 
 
 def legend(table: Table) -> list[tuple[str, str]]:
@@ -160,7 +190,7 @@ def _reason(table: Table, cell: Cell) -> str:
     if not cell.difference.n_items:
         return "no item has a score at both levels"
     if table.settings.target is Target.ITEMS:
-        return "with one item of each template nothing is known about others; ask more items of each template (--items)"
+        return "with one item of each template nothing is known about other items of it; ask more items of each template (--items)"
     return (
         "with one template in each subcategory nothing is known about others; "
         "--target items gives intervals for fresh items of the same templates"
