@@ -104,7 +104,7 @@ def choice_divergence(baseline: ArrayLike, level: ArrayLike) -> float:
     """Return the Kullback-Leibler divergence KL(baseline || level) over the choices of one item, in nats.
 
     Both arguments are log-likelihoods of the same choices, in the same order; each is normalised over the choices by a softmax. 0 means
-    that the level is exactly as sure of everything as the baseline; it moves long before an answer flips. NaN where a
+    that the level is exactly as sure of everything as the baseline; it can move where no answer flips. NaN where a
     log-likelihood is missing.
     """
     p, q = (_log_softmax(np.asarray(values, dtype=float)) for values in (baseline, level))

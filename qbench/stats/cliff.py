@@ -25,9 +25,9 @@ def cliff(levels: Sequence[str], differences: Sequence[Estimate], *, margin: flo
     From the most precise level downward: is the loss smaller than the margin (the interval lies above -margin)? The last level before the
     first no is the last one proven safe. From the least precise level upward: is there a loss at all (the interval lies below 0)? The last
     level before the first no is the first one proven harmful. A sequence stops at its first no, so each of its tests may spend the whole
-    error rate, and the chance of naming any level wrongly is at most that rate for each of the two statements. No model of the curve is
-    assumed, and one strange level in the middle cannot be jumped over. Both statements may hold of one level: a loss that is
-    certain and smaller than the margin.
+    error rate, and the chance of naming any level wrongly is at most that rate for each of the two statements, as far as the intervals
+    have the coverage that they claim. No model of the curve is assumed, and one strange level in the middle cannot be jumped over. Both
+    statements may hold of one level: a loss that is certain and smaller than the margin.
 
     Args:
         levels: from the most precise to the least precise, without the baseline.

@@ -6,7 +6,7 @@ from qbench.stats.estimate import Interval
 
 
 def joint_confidence(confidence: float, n: int) -> float:
-    """The confidence that each of n independent intervals needs for all of them to hold at once (Šidák): confidence^(1/n)."""
+    """The confidence that each of n independent intervals needs for all of them to hold at once (Šidák 1967): confidence^(1/n)."""
     return float(confidence ** (1 / n))
 
 

@@ -26,8 +26,8 @@ class Verdict(StrEnum):
 def verdict(difference: Estimate, *, margin: float) -> Verdict:
     """Say what the interval of a paired difference proves.
 
-    * within margin: the whole interval lies inside ±margin, so any loss is smaller than what was declared to matter.
-    * degraded: it lies below zero, and may reach beyond the margin. (improved: above.)
+    * within margin: the whole interval lies inside ±margin, so any loss, even a certain one, is smaller than what was declared to matter.
+    * degraded: it lies below zero and reaches beyond the margin. (improved: above.)
     * undecided: it holds zero and reaches beyond the margin. That an interval holds zero never shows that nothing was lost.
 
     The interval that decides is the one that is printed. Equivalence at level α would allow the narrower one of confidence 1 - 2α
