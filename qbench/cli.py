@@ -313,12 +313,16 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from lm_eval.utils import simple_parse_args_string
-
+    from qbench import names
     from qbench.report import check_formats
-    from qbench.sweep import sweep
 
     check_formats(options.formats or ())  # before the work, not after it
+    names.check(options.model, options.levels or (), options.tasks or (), options.include_path or ())
+
+    from lm_eval.utils import simple_parse_args_string
+
+    from qbench.sweep import sweep
+
     wanted = _given(
         options,
         "levels",

@@ -22,6 +22,7 @@ READING = [
     "templates",
     "contexts",
     "bank",
+    "names",
     "proofreading",
     "records",
     "outputs",

@@ -2,11 +2,14 @@
 
 import importlib.metadata
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
 import pytest
 
+from qbench import names
 from qbench.bank import leaves, load_items
 from qbench.cli import EXIT_BAD_INPUT, main
 from qbench.errors import BankError
@@ -151,6 +154,27 @@ def test_bad_input_is_one_sentence_and_status_2(
     assert message in shown.err
     assert "Traceback" not in shown.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--tasks", "qbench_logik"], ["--model", "/nope"], ["--levels", "fp16,q44"], ["--formats", "pdf"]]
+)
+def test_a_wrong_name_is_refused_before_anything_heavy_is_loaded(wrong: list[str], tmp_path: Path) -> None:
+    program = (
+        "import sys; from qbench.cli import main; status = main(sys.argv[1:]); "
+        "sys.exit('loaded' if {'torch', 'lm_eval'} & sys.modules.keys() else status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "sweep", *wrong], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (EXIT_BAD_INPUT, 1), done.stderr
+
+
+@pytest.mark.parametrize(
+    "pattern", ["qbench_*", "qbench", "qbench-long", "qbench-choice-*", "qbench_logic", "hellaswag"]
+)
+def test_tasks_groups_tags_and_globs_pass(pattern: str) -> None:
+    names.check("", (), [pattern], ())
 
 
 def test_numbers_that_make_no_sense_are_refused_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:

@@ -208,7 +208,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
     yield Part(
         "heatmap",
         "Where it broke",
-        f"{caption(table)}. Red is a proven loss and blue a proven gain; a cell without a color proves neither.",
+        f"{caption(table)}. Red is a proven loss and blue a proven gain; a cell without a color is within the margin or undecided.",
         figure("heatmap"),
         has_marks=True,
     )

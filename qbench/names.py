@@ -1,0 +1,43 @@
+"""What a sweep is asked for, checked by name before torch and lm_eval are loaded, which takes seconds.
+
+Only what is surely wrong is refused here. Whether a task can be built and a model read is for `qbench.harness` and `qbench.models` to say.
+"""
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from qbench import bank, levels
+from qbench.errors import BankError, ModelError, did_you_mean
+
+NAME = re.compile(r"\bqbench[\w-]*")
+PATH_STARTS = ("/", "./", "../", "~")
+
+
+def check(model: str, level_names: Sequence[str], tasks: Sequence[str], include_path: Sequence[Path]) -> None:
+    """Refuse a level, a path of a model or a task of the bank that there is not.
+
+    Raises:
+        LevelError, MixError: as `qbench.levels.resolve`.
+        ModelError: the model is a path, and nothing is there.
+        BankError: a pattern that begins with ``qbench`` matches nothing in the bank.
+    """
+    for name in level_names:
+        levels.resolve(name)
+    if model.startswith(PATH_STARTS) and not Path(model).exists():
+        raise ModelError(f"There is no model at {model!r}; name a folder with a config.json, a .gguf file or a hub id.")
+    if include_path:  # a folder of one's own can have tasks of any name
+        return
+    known = _names_of_the_bank()
+    for pattern in tasks:
+        if pattern.startswith("qbench") and not any(fnmatchcase(name, pattern) for name in known):
+            raise BankError(
+                f"No task is named {pattern!r}.{did_you_mean(pattern, known)} See qbench bank list, or lm_eval ls tasks."
+            )
+
+
+def _names_of_the_bank() -> list[str]:
+    """Every name of ours that its task files mention, be it of a task, a group or a tag: to parse them all takes longer than to look."""
+    texts = (path.read_text(encoding="utf-8") for path in bank.tasks_dir().rglob("*.yaml"))
+    return sorted({name for text in texts for name in NAME.findall(text)})
