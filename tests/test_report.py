@@ -831,6 +831,7 @@ def test_a_noise_floor_without_noise_is_called_identical(tmp_path: Path) -> None
     assert "is identical on all 45 items for logic" in text(written, "md")
     assert "identical<small>on all 45 items</small>" in text(written, "html")
     assert "{identical}" in file(written, "tables.tex")
+    assert "the two gave identical answers to all items" in file(written, "methods.tex")
     assert re.search(r"identical .*\n +.*on all 45 items", str(written))
     (floor,) = (record for record in _heatmap(written.table) if record["level"] == "fp16-repeat")
     assert (floor["short"], floor["interval"], floor["shade"]) == ("identical", "on all 45 items", 0)

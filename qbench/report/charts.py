@@ -10,7 +10,7 @@ import altair as alt
 import vl_convert
 
 from qbench.report.table import Cell, Kind, Row, Table, TemplateRow
-from qbench.report.wording import caption, label, points, reading
+from qbench.report.wording import caption, is_same, label, points, reading
 from qbench.stats import Estimate, Verdict
 
 Spec = dict[str, Any]
@@ -249,9 +249,14 @@ def _curve(table: Table, *, height: int) -> Any:
 
 
 def _curve_records(table: Table, rows: Sequence[Row]) -> list[Record]:
-    """Each with the ends of its row's noise floor, where there is one."""
+    """Each with the ends of its row's noise floor, where there is one and the baseline was not the same twice."""
     records = _records(table, rows)
-    floors = {record["row"]: record for record in records if record["level"] == table.noise_floor}
+    silent = {label(row) for row in rows for cell in row.cells if is_same(table, cell)}
+    floors = {
+        record["row"]: record
+        for record in records
+        if record["level"] == table.noise_floor and record["row"] not in silent
+    }
     for record in records:
         if floor := floors.get(record["row"]):
             record |= {"floor_low": floor["low"], "floor_high": floor["high"]}

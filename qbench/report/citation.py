@@ -6,7 +6,7 @@ from collections import Counter
 from qbench import __version__
 from qbench.report.latex import escape
 from qbench.report.table import Kind, Table
-from qbench.report.wording import about, declared, has_templates
+from qbench.report.wording import about, declared, has_templates, is_same
 from qbench.stats import Target
 from qbench.stats.sequential import GAMMA
 
@@ -106,9 +106,7 @@ def methods(table: Table) -> str:
         _intervals(table),
         _verdicts(table),
         _stopping(table),
-        "The baseline was evaluated a second time at another batch size; differences between the two are the noise floor."
-        if table.noise_floor
-        else "",
+        _noise_floor(table),
     ]
     return " ".join(filter(None, parts))
 
@@ -181,17 +179,29 @@ def _counted(table: Table) -> str:
     n_failed = sum(level.n_failed for level in table.levels)
     failed = f" Items that failed ({n_failed} in all) leave the pairs that they are in." if n_failed else ""
     return (
-        f"{asked} {' and '.join(groups)}.{failed} Differences are paired on items and averaged with equal weight over templates, "
+        f"{asked} {', and '.join(groups)}.{failed} Differences are paired on items and averaged with equal weight over templates, "
         "subcategories and categories."
     )
+
+
+def _noise_floor(table: Table) -> str:
+    if table.noise_floor is None:
+        return ""
+    cells = [cell for row in table.rows for cell in row.cells if cell.level == table.noise_floor]
+    found = (
+        "the two gave identical answers to all items"
+        if all(is_same(table, cell) for cell in cells)
+        else "differences between the two are the noise floor"
+    )
+    return f"The baseline was evaluated a second time at another batch size; {found}."
 
 
 def _verdicts(table: Table) -> str:
     margin = f"$\\pm{table.settings.margin:g}$ percentage points ({declared(table)})"
     return (
-        f"We call a level within margin where the whole interval lies inside {margin}, be it below zero; else degraded where it lies below "
-        "zero, improved where it lies above, and undecided where it holds zero. Holm's correction~\\cite{holm1979} is applied at each level"
-        " over all categories and tasks."
+        f"We call a level within margin where the whole interval lies inside {margin}, even if below zero; else degraded where it lies "
+        "below zero, improved where it lies above, and undecided where it holds zero. Holm's correction~\\cite{holm1979} is applied at"
+        " each level over all categories and tasks."
     )
 
 
@@ -211,7 +221,7 @@ def _stopping(table: Table) -> str:
 
 def _intervals(table: Table) -> str:
     """How the intervals in the main table were made, with the number of each kind."""
-    estimates = [cell.difference for row in table.rows for cell in row.cells]
+    estimates = [cell.difference for row in table.rows for cell in row.cells if not is_same(table, cell)]
     counts = Counter(estimate.method for estimate in estimates)
     resampled = f"a studentised bootstrap of templates within subcategories~\\cite{{hall1988}} ({table.settings.n_resamples:,} resamples)"
     score = "joined with Tango's score interval~\\cite{tango1998}, as fewer than 20 effective flips were seen"
@@ -238,7 +248,7 @@ def _intervals(table: Table) -> str:
         why = ", each of which is independent of the others~\\cite{miller2024}"
     return (
         f"The {100 * table.settings.confidence:g}\\,\\% intervals{_when(table)} are {about(table)}{why}. "
-        f"Of the {len(estimates)} differences in the table, intervals were made: {made or 'none'}{missing}.{floor}"
+        f"In the table, intervals of differences were made: {made or 'none'}{missing}.{floor}"
     )
 
 

@@ -212,7 +212,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         figure("heatmap"),
         has_marks=True,
     )
-    floor = "; the gray band is the noise floor" if table.noise_floor else ""
+    floor = "; a gray band is the noise floor" if table.noise_floor else ""
     yield Part(
         "curves",
         "How it broke",

@@ -97,10 +97,10 @@ def legend(table: Table) -> list[tuple[str, str]]:
     """Every mark and what it means."""
     margin, level = f"{table.settings.margin:g}", f"{100 * table.settings.confidence:g} %"
     return [
-        ("↓", f"degraded: the whole {level} interval lies below 0"),
+        ("↓", f"degraded: the whole {level} interval lies below 0 and reaches beyond the margin"),
         ("↓↓", "degraded also after Holm's correction for all categories and tasks at this level"),
         ("≈", f"within margin: the whole interval lies inside ±{margin} points, {declared(table)}"),
-        ("↑", "improved: the whole interval lies above 0"),
+        ("↑", "improved: the whole interval lies above 0 and reaches beyond the margin"),
         (
             "?",
             f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power",
