@@ -19,7 +19,7 @@ TOO_OLD := qbench needs Python 3.11 or newer; name one with make PYTHON=python3.
 all: check test
 
 demo: $(VENV)/installed
-	$(BIN)/qbench sweep --limit 8 --run runs/demo
+	$(BIN)/qbench sweep --items 1 --run runs/demo
 
 test: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not gpu" -n logical --dist loadfile

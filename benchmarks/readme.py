@@ -13,10 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 COMMANDS = {
-    "demo": ["qbench sweep --limit 8 --run runs/demo"],
+    "demo": ["qbench sweep --items 1 --run runs/demo"],
     "measured": [
-        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_*,qbench_logic_deduction --lm-eval-batch-size 1",
-        "python benchmarks/resume.py --tasks qbench_numerical_*",
+        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_arithmetic,qbench_knowledge_practical --lm-eval-batch-size 1",
+        "python benchmarks/resume.py --tasks qbench_numerical_arithmetic",
     ],
 }
 
