@@ -20,7 +20,8 @@ from qbench.sweep import sweep
 
 IDS = torch.arange(1, 60)[None]
 LAYER = "model.layers.1.mlp.down_proj"
-N_EMBEDDING, N_LINEAR, N_NORMS = 3072 * 256, 4 * (4 * 256 * 256 + 3 * 256 * 512), 9 * 256
+MLP = 768  # the width of nano's
+N_EMBEDDING, N_LINEAR, N_NORMS = 3072 * 256, 4 * (4 * 256 * 256 + 3 * 256 * MLP), 9 * 256
 
 
 def copy_of_nano(folder: Path, **changes: object) -> Path:
@@ -155,9 +156,9 @@ def test_four_bits_of_bitsandbytes_are_those_of_transformers(kind: str, lm: QBen
     assert module.relative_error == pytest.approx(float((actual - original).norm() / original.norm()), rel=0.01)
     assert (module.level, module.bits, module.group_size) == (kind, 4, 64)
     # Half a byte a weight, four bytes for every 64; sixteen values and a description in each layer.
-    assert module.storage_bytes == pytest.approx(256 * 512 * (4 + 32 / 64) / 8, abs=200)
+    assert module.storage_bytes == pytest.approx(256 * MLP * (4 + 32 / 64) / 8, abs=200)
     assert proof.share_quantized == N_LINEAR / (N_LINEAR + N_EMBEDDING + N_NORMS)
-    assert 0.005 < kl(lm.model, base) < 0.5
+    assert 0.005 < kl(lm.model, base) < 1
 
 
 def test_int8_of_bitsandbytes(lm: QBenchLM, base: torch.Tensor) -> None:
@@ -168,11 +169,11 @@ def test_int8_of_bitsandbytes(lm: QBenchLM, base: torch.Tensor) -> None:
     scale = original.abs().amax(1, keepdim=True) / 127
     rounded = (original / scale).round() * scale
     assert module.relative_error == pytest.approx(float((rounded - original).norm() / original.norm()), rel=0.05)
-    assert module.storage_bytes == pytest.approx(256 * 512 + 4 * 256, abs=8)  # a byte a weight, four a row
+    assert module.storage_bytes == pytest.approx(256 * MLP + 4 * 256, abs=8)  # a byte a weight, four a row
     unquantized = {module.name for module in proof.modules if module.bits is None}
     assert unquantized == {"model.embed_tokens"}
     # codes and scales, the embedding and the norms; the model computes in float32
-    n_rows = 4 * (5 * 256 + 2 * 512)
+    n_rows = 4 * (5 * 256 + 2 * MLP)
     assert proof.resident_bytes == pytest.approx(N_LINEAR + 4 * n_rows + 4 * (N_EMBEDDING + N_NORMS), rel=0.001)
     assert proof.bits_per_weight == pytest.approx(
         (8 * N_LINEAR + 32 * n_rows + 16 * (N_EMBEDDING + N_NORMS)) / proof.n_parameters, rel=0.001
@@ -221,7 +222,7 @@ def test_a_level_made_on_loading_is_neither_applied_nor_mixed(tmp_path: Path) ->
         ("fp8", 8, 8 + 32 / 128**2, (0.02, 0.035)),  # three bits behind the point
         ("compressed", 4, 4 + 16 / 64, (0.08, 0.13)),
         ("nf4", 4, 4 + 32 / 64, (0.08, 0.11)),
-        ("torchao", 8, 8 + 16 / 512, (0.004, 0.012)),
+        ("torchao", 8, 8 + 16 / MLP, (0.004, 0.012)),
     ],
 )
 def test_a_ready_made_checkpoint_is_a_level_with_a_proof(
@@ -238,7 +239,7 @@ def test_a_ready_made_checkpoint_is_a_level_with_a_proof(
     (module,) = [module for module in proof.modules if module.name == LAYER]
     assert module.bits == bits
     # shapes, names and zero points take a little more
-    assert 8 * module.storage_bytes / (256 * 512) == pytest.approx(bits_per_weight, abs=0.05)
+    assert 8 * module.storage_bytes / (256 * MLP) == pytest.approx(bits_per_weight, abs=0.05)
     assert error[0] < module.relative_error < error[1]
     assert proof.share_quantized == pytest.approx(N_LINEAR / (N_LINEAR + N_EMBEDDING + N_NORMS))
     head = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
