@@ -15,8 +15,7 @@ PYTHON = sys.executable
 COMMANDS = {
     "demo": ["qbench sweep --items 1 --run runs/demo"],
     "measured": [
-        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_arithmetic,qbench_knowledge_practical --lm-eval-batch-size 1",
-        "python benchmarks/resume.py --tasks qbench_numerical_arithmetic",
+        "python benchmarks/sweep.py --items 1 --tasks qbench_numerical_arithmetic,qbench_logic_deduction --lm-eval-batch-size 1",
     ],
 }
 
