@@ -10,7 +10,8 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 
 from qbench import bank
-from qbench.errors import BankError, did_you_mean
+from qbench.errors import BankError
+from qbench.names import no_task
 
 
 def find_tasks(
@@ -35,9 +36,7 @@ def find_tasks(
     for pattern in patterns:
         matched = manager.match_tasks([pattern])
         if not matched:
-            raise BankError(
-                f"No task is named {pattern!r}.{did_you_mean(pattern, manager.all_tasks)} See qbench bank list, or lm_eval ls tasks."
-            )
+            raise no_task(pattern, manager.all_tasks)
         leaves = [name for name in matched if name in manager.all_subtasks]
         names |= dict.fromkeys(leaves or matched)
     order = {category: position for position, category in enumerate(bank.CATEGORIES)}

@@ -4,7 +4,7 @@ Only what is surely wrong is refused here. Whether a task can be built and a mod
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -32,9 +32,14 @@ def check(model: str, level_names: Sequence[str], tasks: Sequence[str], include_
     known = _names_of_the_bank()
     for pattern in tasks:
         if pattern.startswith("qbench") and not any(fnmatchcase(name, pattern) for name in known):
-            raise BankError(
-                f"No task is named {pattern!r}.{did_you_mean(pattern, known)} See qbench bank list, or lm_eval ls tasks."
-            )
+            raise no_task(pattern, known)
+
+
+def no_task(pattern: str, known: Iterable[str]) -> BankError:
+    """The error for a name or glob that matches no task, with the nearest of the names that there are."""
+    return BankError(
+        f"No task is named {pattern!r}.{did_you_mean(pattern, known)} See qbench bank list, or lm_eval ls tasks."
+    )
 
 
 def _names_of_the_bank() -> list[str]:

@@ -1,5 +1,6 @@
 """What a result was made with: libraries, commit and machine."""
 
+import functools
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,7 @@ def _version(library: str) -> str | None:
         return None
 
 
+@functools.cache  # asked for with every portion of a sweep
 def git_commit() -> str | None:
     """Commit of the checkout that qbench runs from; None for an installed wheel."""
     try:

@@ -430,9 +430,8 @@ def _evaluate(
     """Let lm-eval evaluate a portion of cells, write their samples, and return what run.json says of them."""
     lm.notes = {}
     lm.drafts = {prompt: draft for cell in cells for prompt, draft in _drafts(sources, cell)}
-    for cell in (
-        cells
-    ):  # few-shot examples that are drawn at random: the same at every level, and in a sweep that was continued
+    # Few-shot examples that are drawn at random: the same at every level, and in a sweep that was continued.
+    for cell in cells:
         cell.built.set_fewshot_seed(seed=plan.seed)
     started = time.perf_counter()
     with quiet():
