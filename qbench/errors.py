@@ -9,6 +9,7 @@
       ├─ ModelError           a model that cannot be loaded, or computes NaN
       ├─ RunError             a folder of results that cannot be read or continued
       │    └─ SamplesError        a samples file that is cut, altered or of another schema
+      ├─ ProfileError         a sensitivity profile that cannot be read, continued or asked for this
       └─ PairingError         two runs that must not be compared
 
 A message is one or two sentences: what happened, what was expected, what to do. The command line prints it without a traceback
@@ -53,6 +54,10 @@ class RunError(QBenchError):
 
 class SamplesError(RunError):
     """A samples file is cut short, was altered, or has another schema."""
+
+
+class ProfileError(QBenchError):
+    """A sensitivity profile cannot be read, belongs to another plan, or does not hold what is asked of it."""
 
 
 class PairingError(QBenchError):

@@ -261,7 +261,7 @@ def write_atomically(path: Path, content: bytes) -> None:
                 f"The disk is full: {path} was not written. Everything finished before is kept; "
                 "free some space and run the same command again."
             ) from None
-        raise RunError(f"{path} cannot be written ({error.strerror}). Choose another folder with --run.") from None
+        raise RunError(f"{path} cannot be written ({error.strerror}). Choose another folder.") from None
 
 
 def _finite(value: Any) -> Any:

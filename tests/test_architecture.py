@@ -29,6 +29,7 @@ READING = [
     "stats",
     "pairing",
     "looks",
+    "profiles",
     "report",
     "compare",
     "plan",

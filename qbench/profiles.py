@@ -1,0 +1,386 @@
+"""Sensitivity profiles: what lowering each unit of a model costs, in a file that can be read without weights.
+
+    sens.json        one model, some units, some formats, and a probe for every kind of text that was asked about
+
+Written once and whole by ``qbench sensitivity``; read by ``qbench allocate``, by contrasts and by pictures. Every cost is in nats of KL
+divergence per scored token, between the full-precision model and the model in which something was lowered. What was not measured is null
+in the file and NaN here, never zero.
+"""
+
+import json
+import math
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from qbench.errors import ProfileError, QBenchError
+from qbench.levels import Level
+from qbench.records import write_atomically
+
+SCHEMA_VERSION = 1
+UNIT_KINDS = ("module", "layer", "block")
+FULL_PRECISION = "fp16"
+"""Name of the level that nothing was lowered at, among the levels of a `Place`."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one change of the model costs on a probe: nats of KL a scored token, with its uncertainty."""
+
+    value: float
+    standard_error: float
+    """Over sequences: how far another draw of as many sequences like these would land. NaN with a single sequence."""
+    halves: tuple[float, float]
+    """The same value on the even and on the odd sequences: how alike two independent probes of half the size would be."""
+    sequences: tuple[float, ...]
+    """Nats of each sequence, summed over its scored tokens, to six digits; empty where nothing was measured. A predicted cost is an
+    average over drawn labels of squares, a measured one a KL divergence."""
+
+    @classmethod
+    def of(cls, nats: Sequence[float], scored: Sequence[int]) -> Self:
+        """From the nats and the number of scored tokens of each sequence: a ratio of sums, so that every scored token weighs the same."""
+        total, counts = np.asarray(nats, float), np.asarray(scored, float)
+        n = len(total)
+        value = total.sum() / counts.sum()
+        # The error of a ratio of sums, linearised (Cochran 1977, section 2.11).
+        residual = total - value * counts
+        error = math.sqrt(n / (n - 1) * float((residual**2).sum())) / counts.sum() if n > 1 else math.nan
+        even, odd = (
+            float(total[start::2].sum() / counts[start::2].sum()) if n > start else math.nan for start in (0, 1)
+        )
+        return cls(float(value), float(error), (even, odd), tuple(float(f"{nat:.6g}") for nat in total))
+
+    @classmethod
+    def missing(cls) -> Self:
+        return cls(math.nan, math.nan, (math.nan, math.nan), ())
+
+    @property
+    def is_missing(self) -> bool:
+        return math.isnan(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} ± {self.standard_error:.1g}"
+
+
+Costs = dict[str, dict[str, Cost]]
+"""By unit and by format; every unit and every format is there, a `Cost.missing` where nothing was measured."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of the model that is lowered as one: a module, a block (attention or MLP of a layer), or a layer."""
+
+    name: str
+    modules: tuple[str, ...]
+    """Names of its modules, as `qbench.quant.modules.units` and the rules of a mix have them; of a tied weight, its first module."""
+    layer: int | None
+    """Counted from 0; None for what belongs to no layer, such as embeddings."""
+    kind: str
+    """What units of the same role share: ``q_proj``, ``down_proj``, ``embedding``, ``head``; of a block ``self_attn`` or ``mlp``; of a
+    layer ``layer``. A tied embedding and head are ``embedding``."""
+    n_weights: int
+    full_bytes: float
+    """Storage in full precision, two bytes a weight."""
+    bytes: dict[str, float]
+    """Storage at each format, scales and zero points included."""
+    magnitude: float
+    """Mean absolute weight."""
+    relative_error: dict[str, float]
+    """At each format: Frobenius norm of the change of the weights over that of the weights."""
+    squared_error: dict[str, float]
+    """At each format: the squared Frobenius norm of the change, which is what a measure that knows no data would rank by."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a part of the model puts out, over the tokens of a probe."""
+
+    sparsity: float
+    """Share of the entries that are smaller than a hundredth of the root mean square of all entries."""
+    mean: float
+    std: float
+    """Of all entries."""
+    magnitude: float
+    """Mean Euclidean norm of a token's vector."""
+    effective_rank: float
+    """exp of the entropy of the normalised singular values of (tokens, width) (Roy and Vetterli 2007), over at most 256 tokens."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How a layer's heads look at the text, over the tokens of a probe that see at least two positions."""
+
+    entropy: float
+    """Nats; mean over heads and tokens of the entropy of the attention weights."""
+    focus: float
+    """One less the mean of entropy / ln(number of visible positions): 0 looks everywhere alike, 1 at one place."""
+    specialization: float
+    """Mean over tokens of the Jensen-Shannon divergence among the heads over ln(heads): 0 where all heads look at the same places, 1 where
+    no two look at the same. NaN with a single head."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of the model whose output was looked at: the module of a unit, a whole layer, or a layer's attention."""
+
+    name: str
+    layer: int | None
+    activations: dict[str, Activations]
+    """By level: ``fp16``, and every format with the whole model at it."""
+    attention: dict[str, Attention]
+    """By level; empty but at a layer's attention, and where a model does not show its attention weights."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One kind of text, and what each unit costs on it."""
+
+    name: str
+    tasks: tuple[str, ...]
+    """The lm-eval tasks, or the path of a text file."""
+    responses: str
+    """``reference`` for the items' own answers, ``own`` for what the model answers, ``text`` for a plain file."""
+    split: str
+    """Of the items: ``validation`` or ``train`` where a task has them, else ``test``; empty for a text file."""
+    sha256: str
+    """Over the token ids and the scored positions of every sequence."""
+    items: tuple[str, ...]
+    """What each sequence was made of: the id of an item of the bank, ``task/number`` of another document, ``file/number`` of a text."""
+    scored: tuple[int, ...]
+    """Scored tokens of each sequence: those of the response."""
+    n_tokens: int
+    """Of all sequences, prompts included."""
+    n_left_out: int
+    """Items passed over because they do not fit; nothing is ever cut."""
+    predicted: Costs
+    """Cost of each unit at each format alone, to second order, from one pass forward and a few back."""
+    measured: Costs
+    """KL with this unit alone lowered, all others in full precision (leave one in)."""
+    restored: Costs
+    """KL with the whole model at the format, less the KL with this unit alone restored to full precision: what restoring it gives back."""
+    lowered: dict[str, Cost]
+    """KL with the whole model at each format; missing where nothing was measured."""
+    fisher: dict[str, float]
+    """Of each unit: mean over its weights and the sequences of the squared gradient of a sequence's mean log-likelihood a scored token,
+    with the text's own tokens as labels (the diagonal empirical Fisher information). It knows nothing of a format."""
+    gradient: dict[str, float]
+    """Of each unit: mean over its weights and the sequences of the absolute value of that gradient."""
+    signed: dict[str, dict[str, float]]
+    """Of each unit at each format: |mean over sequences of that gradient · ΔW|, the first-order change of the loss; nats a scored token."""
+    places: tuple[Place, ...]
+
+    @property
+    def n_sequences(self) -> int:
+        return len(self.scored)
+
+    @property
+    def n_scored(self) -> int:
+        return sum(self.scored)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model."""
+
+    name: str
+    """As it was named on the command line; ``nano`` for the reference model."""
+    sha256: str
+    """Over its weight files."""
+    n_parameters: int
+    other_bytes: float
+    """Storage of what no level applies to: norms, biases, position tables, routers."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The whole file."""
+
+    qbench: str
+    """Version of qbench that wrote it."""
+    model: Model
+    unit: str
+    """Kind of the units: module, block or layer."""
+    formats: dict[str, Level]
+    """What may be chosen for a unit, by name and in full: this is the quantizer's identity. Not among them: full precision."""
+    seed: int
+    """Of the labels that are drawn from the model."""
+    draws: int
+    """Draws of labels for each sequence."""
+    units: tuple[Unit, ...]
+    """In the model's order. Disjoint, and together all weights that levels apply to."""
+    probes: tuple[Probe, ...]
+
+    def probe(self, name: str) -> Probe:
+        """
+        Raises:
+            ProfileError: there is none of this name.
+        """
+        found = next((probe for probe in self.probes if probe.name == name), None)
+        if found is None:
+            names = ", ".join(probe.name for probe in self.probes)
+            raise ProfileError(f"The profile has no probe {name!r}; it has {names}.")
+        return found
+
+    def storage_bytes(self, formats: Mapping[str, str]) -> float:
+        """Storage of the whole model when the units are stored in these formats; units that are not named stay in full precision."""
+        own = sum(unit.bytes[formats[unit.name]] if unit.name in formats else unit.full_bytes for unit in self.units)
+        return own + self.model.other_bytes
+
+    def bits_per_weight(self, formats: Mapping[str, str]) -> float:
+        """The same per parameter of the whole model, as a sweep reports it."""
+        return 8 * self.storage_bytes(formats) / self.model.n_parameters
+
+
+# ---------------------------------------------------------------- the file
+
+
+def write(profile: Profile, path: Path) -> None:
+    """Write the file whole or not at all.
+
+    Raises:
+        ProfileError: the profile contradicts itself.
+        RunError: the disk is full or the folder cannot be written.
+    """
+    _check(profile, path)
+    content = {"schema_version": SCHEMA_VERSION, **_to_json(profile)}
+    write_atomically(path, (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode())
+
+
+def read(path: Path) -> Profile:
+    """Read the file and check that it is whole.
+
+    Raises:
+        ProfileError: there is no such file, it is of another schema, or it contradicts itself.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        version = content.pop("schema_version")
+    except FileNotFoundError:
+        raise ProfileError(f"There is no {path}; qbench sensitivity --out {path} writes it.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable(path, str(error)) from None
+    if version != SCHEMA_VERSION:
+        raise ProfileError(
+            f"{path} has schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}. Use the qbench that wrote it, or run "
+            "qbench sensitivity again."
+        )
+    try:
+        profile: Profile = _from_json(Profile, content, "")
+    except (ValueError, QBenchError) as error:
+        raise _unreadable(path, str(error)) from None
+    _check(profile, path)
+    return profile
+
+
+def _unreadable(path: Path, why: str) -> ProfileError:
+    return ProfileError(f"{path} cannot be read as a sensitivity profile ({why}). Run qbench sensitivity again.")
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"it has {name}, which is not JSON")
+
+
+def _to_json(value: Any) -> Any:
+    """JSON has no NaN: what is missing becomes null."""
+    if is_dataclass(value):
+        return {field.name: _to_json(getattr(value, field.name)) for field in fields(value)}
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _to_json(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_to_json(entry) for entry in value]
+        case _:
+            return value
+
+
+def _from_json(kind: Any, value: Any, where: str) -> Any:
+    """Make what the annotations say of what the file holds.
+
+    Raises:
+        ValueError: it is something else; the message names the place.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        own = typing.get_type_hints(kind)
+        if not isinstance(value, dict) or value.keys() != own.keys():
+            raise ValueError(f"{where or 'the file'} must have {', '.join(own)} and nothing else")
+        return kind(**{name: _from_json(hint, value[name], f"{where}.{name}".strip(".")) for name, hint in own.items()})
+    if origin is dict and isinstance(value, dict):
+        return {key: _from_json(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
+    if origin is tuple and isinstance(value, list):
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(kinds) == len(value):
+            return tuple(
+                _from_json(own, entry, f"{where}[{i}]") for i, (own, entry) in enumerate(zip(kinds, value, strict=True))
+            )
+    if origin is types.UnionType:
+        return None if value is None else _from_json(arguments[0], value, where)
+    if kind is float and value is None:
+        return math.nan
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(kind, type) and type(value) is kind:
+        return value
+    raise ValueError(f"{where} is {str(value)[:40]!r}, which is of another kind")
+
+
+def _check(profile: Profile, path: Path) -> None:
+    """
+    Raises:
+        ProfileError: the first contradiction.
+    """
+    for flaw in _flaws(profile):
+        raise _unreadable(path, flaw)
+
+
+def _flaws(profile: Profile) -> Iterator[str]:
+    """What contradicts itself."""
+    units, formats = [unit.name for unit in profile.units], list(profile.formats)
+    modules = [module for unit in profile.units for module in unit.modules]
+    if profile.unit not in UNIT_KINDS:
+        yield f"its units are of the kind {profile.unit!r}"
+    if not units or not formats or not profile.probes:
+        yield "it has no units, no formats or no probes"
+    if len({*units}) < len(units) or len({*modules}) < len(modules):
+        yield "a unit or a module is there twice"
+    for name, level in profile.formats.items():
+        if level.name != name or level.is_full_precision:
+            yield f"the format {name} is stored as {level.name}"
+    for unit in profile.units:
+        if any(table.keys() != {*formats} for table in (unit.bytes, unit.relative_error, unit.squared_error)):
+            yield f"the unit {unit.name} has other formats"
+        if unit.n_weights < 1 or not all(size > 0 for size in (unit.full_bytes, *unit.bytes.values())):
+            yield f"the unit {unit.name} has no size"
+    names = [probe.name for probe in profile.probes]
+    if len({*names}) < len(names):
+        yield "two probes share a name"
+    for probe in profile.probes:
+        if not probe.scored or min(probe.scored) < 1:
+            yield f"the probe {probe.name} has a sequence without scored tokens"
+        if len(probe.items) != probe.n_sequences:
+            yield f"the probe {probe.name} has another number of items than of sequences"
+        tables: tuple[Mapping[str, Mapping[str, Any]], ...] = (
+            probe.predicted,
+            probe.measured,
+            probe.restored,
+            probe.signed,
+        )
+        if any([*table] != units or any([*row] != formats for row in table.values()) for table in tables):
+            yield f"the probe {probe.name} does not have a cost for every unit and format"
+        for costs in (probe.predicted, probe.measured, probe.restored):
+            every = (cost for row in costs.values() for cost in row.values())
+            if any(cost.sequences and len(cost.sequences) != probe.n_sequences for cost in every):
+                yield f"a cost of the probe {probe.name} has another number of sequences"
+        if any(cost.value < 0 for row in probe.predicted.values() for cost in row.values()):
+            yield f"the probe {probe.name} predicts a negative cost"
+        if probe.lowered.keys() != {*formats} or any(
+            table.keys() != {*units} for table in (probe.fisher, probe.gradient)
+        ):
+            yield f"the probe {probe.name} lacks a format or a unit"
