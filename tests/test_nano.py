@@ -14,7 +14,7 @@ from qbench.bank import VALIDATION_ITEMS, leaves
 from qbench.models import nano_path
 from qbench.nano import recipe
 from qbench.nano.batches import ROW_LENGTHS, Encoded, batches, encode
-from qbench.nano.corpus import Text, corpus, leaf_texts, read, write
+from qbench.nano.corpus import Text, corpus, leaf_texts, read, sums, write
 from qbench.nano.tokenizer import train_tokenizer
 from qbench.nano.train import Plan, State, architecture, train
 
@@ -51,8 +51,17 @@ def test_no_evaluation_question_occurs_in_the_corpus(texts: list[Text]) -> None:
     assert asked & read_by_nano == set()
 
 
-def test_every_leaf_and_the_fact_tables_are_in_the_corpus(texts: list[Text]) -> None:
-    assert {text.leaf for text in texts} == {"facts", *(leaf.task for leaf in leaves())}
+def test_every_leaf_the_fact_tables_and_sums_are_in_the_corpus(texts: list[Text]) -> None:
+    assert {text.leaf for text in texts} == {"facts", "sums", *(leaf.task for leaf in leaves())}
+
+
+def test_sums_are_right() -> None:
+    lines = [line for text in sums(1, 200) for line in text.response.splitlines()]
+    for line in lines:
+        left, right = line.replace("×", "*").split(" = ")
+        values = [eval(side, {"__builtins__": {}}) for side in (left, right)]  # noqa: S307 - digits and signs that we wrote
+        assert values[0] == values[1], line
+    assert len({line.translate(str.maketrans("", "", "0123456789")) for line in lines}) == 5
 
 
 def test_a_leaf_gives_the_same_texts_again(texts: list[Text]) -> None:

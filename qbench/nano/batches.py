@@ -54,12 +54,16 @@ def encode(texts: list[Text], tokenizer: PreTrainedTokenizerFast) -> list[Encode
 
 
 def batches(encoded: list[Encoded], *, batch_tokens: int, seed: int, epoch: int, padding: int) -> Iterator[Batch]:
-    """One epoch of batches of ``batch_tokens`` tokens in an order that depends on seed and epoch alone."""
+    """One epoch of batches of ``batch_tokens`` tokens in an order that depends on seed and epoch alone.
+
+    A batch that lacks rows is filled up with empty ones, since every new shape would be compiled anew.
+    """
     rng = np.random.default_rng([seed, epoch])
     rows = _pack(encoded, rng)
     groups = []
     for length, packed in rows.items():
         size = max(1, batch_tokens // length)
+        packed += [[]] * (-len(packed) % size)
         groups += [(length, packed[start : start + size]) for start in range(0, len(packed), size)]
     for position in rng.permutation(len(groups)):
         length, group = groups[int(position)]

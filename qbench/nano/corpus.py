@@ -1,6 +1,7 @@
-"""What the reference model is trained on: the bank's own templates, drawn from the training stream, and the project's fact tables.
+"""What the reference model is trained on: the bank's own templates, drawn from the training stream, the project's fact tables, and sums.
 
 No question of the test or validation split occurs in it. Facts do occur, as plain sentences: a fact that is asked about may be known.
+Sums (47 + 385 = 432) are the steps that most worked solutions are made of.
 """
 
 import json
@@ -21,10 +22,12 @@ from qbench.facts import table
 
 # Hard items teach a model of this size little but their look, so it sees fewer of them.
 KEEP = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.3, 5: 0.15}
-ITEMS_PER_TEMPLATE = 600
-LONG_ITEMS_PER_TEMPLATE = 100  # of long_context, where one item is as long as ten others
-RUBRIC_ITEMS_PER_TEMPLATE = 200
-FACT_COPIES = 25
+ITEMS_PER_TEMPLATE = 1200
+LONG_ITEMS_PER_TEMPLATE = 150  # of long_context, where one item is as long as ten others
+RUBRIC_ITEMS_PER_TEMPLATE = 250
+FACT_COPIES = 8
+SUM_TEXTS = 30_000
+SUMS_PER_TEXT = 6
 NO_FACTS = (  # tables that hold sentences, word pairs, or wrong answers beside the right one
     "abbreviations",
     "conditions",
@@ -53,7 +56,7 @@ def corpus(*, seed: int, scale: float = 1.0, processes: int = 1) -> list[Text]:
         scale: 1 for the real thing, less for a trial.
         processes: that draw leaves side by side; the corpus does not depend on it.
     """
-    found = list(fact_sentences(seed))
+    found = [*fact_sentences(seed), *sums(seed, round(SUM_TEXTS * scale))]
     # Spawned, not forked: torch has threads by now, and a fork would inherit their locks.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(leaf_texts, leaf, seed, scale) for leaf in leaves()]
@@ -108,3 +111,28 @@ def fact_sentences(seed: int) -> Iterator[Text]:
             for _ in range(FACT_COPIES):
                 order.shuffle(known)
                 yield Text("facts", "", ", ".join(known) + ".")
+
+
+def sums(seed: int, n_texts: int) -> Iterator[Text]:
+    """Short calculations with whole numbers, written as the bank's solutions write them, one to a line."""
+    rng = random.Random(f"{seed} sums")
+    for _ in range(n_texts):
+        yield Text("sums", "", "\n".join(_sum(rng) for _ in range(SUMS_PER_TEXT)))
+
+
+def _sum(rng: random.Random) -> str:
+    def number(digits: int) -> int:
+        return rng.randrange(10**digits)
+
+    first, second = number(rng.choice((1, 2, 2, 3, 3, 4))), number(rng.choice((1, 2, 2, 3, 3, 4)))
+    small, other = number(rng.choice((1, 1, 2, 2, 3))), number(rng.choice((1, 1, 2)))
+    divisor = rng.randrange(2, 100)
+    return rng.choice(
+        (
+            f"{first} + {second} = {first + second}",
+            f"{first + second} - {second} = {first}",
+            f"{small} × {other} = {small * other}",
+            f"{small * divisor} / {divisor} = {small}",
+            f"{first} = {divisor} × {first // divisor} + {first % divisor}",
+        )
+    )
