@@ -81,7 +81,7 @@ def decode(
         One `Decoded` for each prompt, in the same order.
     """
     rows = [
-        _Row(prompt, Decoded(limit), _before(draft or [], ending.tokens))
+        _Row(prompt, Decoded(limit), before_end(draft or [], ending.tokens))
         for prompt, limit, draft in zip(
             prompts, max_new_tokens, drafts if drafts and can_guess(model) else [None] * len(prompts), strict=True
         )
@@ -106,7 +106,7 @@ def can_guess(model: torch.nn.Module) -> bool:
     return all(type(layer) is _RoomyLayer for layer in roomy_cache(model).layers)
 
 
-def _before(tokens: Sequence[int], ends: frozenset[int]) -> list[int]:
+def before_end(tokens: Sequence[int], ends: frozenset[int]) -> list[int]:
     """The tokens before the first that ends a response."""
     return list(itertools.takewhile(lambda token: token not in ends, tokens))
 
@@ -174,7 +174,7 @@ class _Row:
             self.width = 2 * self.width if agreed == len(guess) else min(self.width // 2, LEAST_GUESS)
         if agreed or self.result.is_finished or len(self.result.tokens) >= self.checked + STOP_CHECK_EVERY:
             self.checked = len(self.result.tokens)
-            _look_for_stop(self.result, ending)
+            look_for_stop(self.result, ending)
         return agreed
 
 
@@ -283,7 +283,7 @@ def _greedy(logits: torch.Tensor) -> tuple[list[Any], list[Any]]:
     return chosen.tolist(), highest.isnan().tolist()
 
 
-def _look_for_stop(result: Decoded, ending: Ending) -> None:
+def look_for_stop(result: Decoded, ending: Ending) -> None:
     """End a response with the token that completes a stop string; what was decoded past it is dropped."""
     if result.stopped or not ending.is_stopped(result.tokens):
         return

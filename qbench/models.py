@@ -7,38 +7,31 @@ answer.
 """
 
 import logging
-import math
 import warnings
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from lm_eval.models.utils import postprocess_generated_text
 from lm_eval.utils import simple_parse_args_string
 from tqdm import tqdm
 
 from qbench import choices, cost, levels
+from qbench.answering import Answering, Asked, Encoded
 from qbench.choices import Branches
 from qbench.decoding import Decoded, Ending, decode
 from qbench.errors import LevelError, ModelError
 from qbench.levels import Rung
-from qbench.notes import NAN_LOGITS, Note, report_failures
+from qbench.notes import Note
 from qbench.quant import bnb
 from qbench.quant.apply import apply
 from qbench.quant.as_is import check_vocabulary, configuration
 from qbench.quant.loaded import prove, stored_in, widen, without_import_complaints
 from qbench.quant.modules import units
-from qbench.quant.proof import Proof
 from qbench.quant.weights import Checkpoint, Stored
-from qbench.scoring import FAILED
-
-Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
-"""A log-likelihood request as lm-eval hands it on: (context, continuation) as text, and both as token ids."""
 
 
 def nano_path() -> str:
@@ -59,7 +52,7 @@ def open_model(**arguments: Any) -> Any:
     return getattr(import_module(module), name)(**arguments)
 
 
-class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
+class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
     """A causal language model of transformers at one level.
 
     Args:
@@ -110,14 +103,6 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             raise LevelError(f"Level {level} cannot be made of an adapter or a delta; merge it into its model first.")
         if not self._loading:  # a model object, which lm-eval does not load
             self._check_full_precision()
-        self.level: Rung = levels.LEVELS["fp16"]
-        self.proof: Proof | None = None
-        self.drafts: Mapping[str, str] = {}
-        """Likely responses by prompt, verified before anything is decoded."""
-        self.notes: dict[str, Note] = {}
-        """By prompt: what happened in the last requests."""
-        self.record_failures = False
-        """True: a prompt with NaN logits gets a note and a marked response; False: it ends the evaluation."""
         self._set_level(wanted)
 
     @classmethod
@@ -132,12 +117,6 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
         return open_model(**arg_dict, **given)
 
     # ------------------------------------------------------------ levels
-
-    def set_level(self, name: str) -> Proof:
-        """Bring the model to another level, from the weights of the same checkpoint."""
-        self._set_level(levels.resolve(name))
-        assert self.proof is not None
-        return self.proof
 
     def check_level(self, name: str) -> Rung:
         """Find out whether the model can be brought to a level, without doing it, and return the level.
@@ -256,62 +235,25 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
 
     # ------------------------------------------------------------ generation
 
-    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Answer each request; greedy ones by `qbench.decoding`, the others as lm-eval does."""
-        groups: dict[str, list[int]] = defaultdict(list)
-        for position, request in enumerate(requests):
-            groups[repr({**self._options(request), "max_gen_toks": None})].append(position)
-        responses = [""] * len(requests)
-        with tqdm(total=len(requests), desc="Generating", disable=disable_tqdm or self.rank != 0) as bar:
-            for positions in groups.values():
-                group = [requests[position] for position in positions]
-                for position, response in zip(positions, self._generate(group, bar), strict=True):
-                    responses[position] = response
-        self._report_failures(requests)
-        return responses
-
-    def _options(self, request: Instance) -> dict[str, Any]:
-        return dict(normalize_gen_kwargs(request.args[1], self.max_gen_toks))
-
-    def _generate(self, requests: Sequence[Instance], bar: Any) -> list[str]:
-        """Answer requests whose generation arguments differ in nothing but the length."""
-        options = self._options(requests[0])
+    def _answer(self, asked: Sequence[Asked], progress: Callable[[int], Any]) -> list[tuple[str, Note]]:
+        """Answer greedy requests by `qbench.decoding`, the others as lm-eval does."""
+        options = self._options(asked[0].request)
         greedy = not options.get("do_sample") and options.get("num_beams", 1) == 1
-        if not greedy or self.backend != "causal":
-            return list(super().generate_until(list(requests), disable_tqdm=True))
-        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
-        stops = handle_stop_sequences(options.get("until"), eos=eos)
-        usual_stop = next((stop for stop in stops if stop != eos), "")
-        ending = Ending(
-            tokens=frozenset(self._end_tokens()),
-            is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
-        )
-        prompts = [request.args[0] for request in requests]
-        encoded = [self.tok_encode(prompt) for prompt in prompts]
-        max_new_tokens = [int(self._options(request)["max_gen_toks"]) for request in requests]
-        fitting = [at for at, tokens in enumerate(encoded) if len(tokens) + max_new_tokens[at] <= self.max_length]
-        bar.update(len(prompts) - len(fitting))
-        decoded = decode(
-            self.model,
-            [encoded[at] for at in fitting],
-            [max_new_tokens[at] for at in fitting],
-            ending,
-            batch_size=self._rows(),
-            drafts=[self._draft(prompts[at], usual_stop) for at in fitting] if self.drafts else None,
-            progress=bar.update,
-        )
-        answered = dict(zip(fitting, decoded, strict=True))
-        responses = []
-        for at, prompt in enumerate(prompts):
-            note = (
-                Note.of(answered[at])
-                if at in answered
-                else Note.too_long(len(encoded[at]), max_new_tokens[at], self.max_length)
-            )
-            self.notes[prompt] = note
-            responses.append(FAILED + note.failed if note.failed else self._text(answered[at], stops))
-            self.cache_hook.add_partial("generate_until", requests[at].args, responses[-1])
-        return responses
+        if greedy and self.backend == "causal":
+            return super()._answer(asked, progress)
+        texts = HFLM.generate_until(self, [one.request for one in asked], disable_tqdm=True)
+        progress(len(asked))
+        return [(text, Note()) for text in texts]
+
+    def _decode(
+        self,
+        asked: Sequence[Asked],
+        ending: Ending,
+        drafts: list[list[int] | None] | None,
+        progress: Callable[[int], Any],
+    ) -> list[Decoded]:
+        prompts, limits = [one.tokens for one in asked], [one.max_new_tokens for one in asked]
+        return decode(self.model, prompts, limits, ending, batch_size=self._rows(), drafts=drafts, progress=progress)
 
     def _text(self, decoded: Decoded, stops: list[str]) -> str:
         tokens = decoded.tokens
@@ -320,11 +262,6 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             tokens = tokens[last + 1 :]
         think_end = self.think_end_token if isinstance(self.think_end_token, str) else None
         return str(postprocess_generated_text(self.tok_decode(tokens), stops, think_end))
-
-    def _draft(self, prompt: str, stop: str) -> list[int] | None:
-        """A likely response, and the stop string that may have been cut off it; where it ended otherwise, that end is not accepted."""
-        draft = self.drafts.get(prompt)
-        return self.tokenizer.encode(draft + stop, add_special_tokens=False) if draft else None
 
     def _end_tokens(self) -> set[int]:
         configured = self.model.generation_config.eos_token_id
@@ -337,20 +274,9 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
 
     # ------------------------------------------------------------ log-likelihoods
 
-    def _loglikelihood_tokens(
-        self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any
-    ) -> list[tuple[float, bool]]:
-        """Score continuations, those behind the same context together, the others as lm-eval does.
-
-        A request that lm-eval would truncate is not asked, and gets NaN.
-        """
-        fitting = [
-            at
-            for at, (_, context, continuation) in enumerate(requests)
-            if len(context) + len(continuation) <= self.max_length + 1
-        ]
-        results = [(math.nan, False)] * len(requests)
-        shared = self._branches([requests[at] for at in fitting])
+    def _score(self, requests: list[Encoded], disable_tqdm: bool = False, **kwargs: Any) -> list[tuple[float, bool]]:
+        """Score continuations, those behind the same context together, the others as lm-eval does."""
+        shared = self._branches(requests)
         bar = tqdm(total=sum(len(part.requests) for part in shared), desc="Scoring choices", disable=disable_tqdm)
         with (
             bar,
@@ -361,23 +287,12 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             scored = choices.log_likelihoods(
                 self.model, shared, batch_size=self._rows(), softmax_dtype=self.softmax_dtype, progress=bar.update
             )
-        for place, result in scored.items():
-            results[fitting[place]] = result
-            self.cache_hook.add_partial("loglikelihood", requests[fitting[place]][0], result)
-        alone = [at for place, at in enumerate(fitting) if place not in scored]
-        if alone:
-            theirs = super()._loglikelihood_tokens([requests[at] for at in alone], disable_tqdm=disable_tqdm, **kwargs)
-            for at, result in zip(alone, theirs, strict=True):
-                results[at] = result
-        for (texts, context, continuation), (log_likelihood, _) in zip(requests, results, strict=True):
-            if texts is not None and math.isnan(log_likelihood):
-                too_long = len(context) + len(continuation) > self.max_length + 1
-                self.notes[texts[0]] = (
-                    Note.too_long(len(context), len(continuation), self.max_length)
-                    if too_long
-                    else Note(failed=NAN_LOGITS)
-                )
-        return results
+        for at, result in scored.items():
+            self.cache_hook.add_partial("loglikelihood", requests[at][0], result)
+        alone = [at for at in range(len(requests)) if at not in scored]
+        theirs = HFLM._loglikelihood_tokens(self, [requests[at] for at in alone], disable_tqdm=disable_tqdm, **kwargs)
+        scored |= zip(alone, theirs, strict=True)
+        return [scored[at] for at in range(len(requests))]
 
     def _branches(self, requests: Sequence[Encoded]) -> list[Branches]:
         """Requests that share their context. The windows of a rolling log-likelihood, which have no texts, do not."""
@@ -385,12 +300,3 @@ class QBenchLM(HFLM):  # type: ignore[misc]  # lm-eval ships no types
             return []
         shared = choices.branches([(context, continuation) for _, context, continuation in requests])
         return shared if shared and choices.can_branch(self.model) else []
-
-    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        self._report_failures(requests)
-        return list(results)
-
-    def _report_failures(self, requests: Sequence[Instance]) -> None:
-        if not self.record_failures:
-            report_failures(requests, self.notes, self.level.name, "Try dtype=float32")

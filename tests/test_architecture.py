@@ -40,6 +40,7 @@ BENCH = [
     "quant",
     "decoding",
     "notes",
+    "answering",
     "choices",
     "cost",
     "models",
@@ -53,7 +54,7 @@ BENCH = [
 DOORS = ["bridge", "cli", "__main__"]
 ORDER = [*READING, *BENCH, *DOORS]
 SEAMS = {"scoring", "tasks", "prompts"}
-"""Mapped folders: the bank reads tasks and prompts as files, its near misses ask the scorers what is wrong, and models knows the
+"""Mapped folders: the bank reads tasks and prompts as files, its near misses ask the scorers what is wrong, and answering knows the
 scorers' word for a failed item."""
 HEAVY = {"torch", "torchao", "transformers", "lm_eval", "accelerate"}
 NOT_AT_IMPORT = HEAVY | {"datasets", "scipy", "sympy", "numpy"}

@@ -38,7 +38,7 @@ from lm_eval.api.instance import Instance  # noqa: E402
 from qbench import bridge, cli  # noqa: E402
 from qbench.errors import LevelError, MixError, ModelError  # noqa: E402
 from qbench.gguf import files, llama  # noqa: E402
-from qbench.gguf.files import at_level, from_folder, open_file, prove  # noqa: E402
+from qbench.gguf.files import GGUFProof, at_level, from_folder, open_file, prove  # noqa: E402
 from qbench.gguf.gate import PROBES, log_probabilities, log_probabilities_of_transformers  # noqa: E402
 from qbench.gguf.llama import Llama, Tree  # noqa: E402
 from qbench.gguf.model import GGUFLM  # noqa: E402
@@ -418,7 +418,7 @@ def test_a_batch_of_one_gives_the_same(ours: GGUFLM) -> None:
     ours.batch_size_per_gpu = 1
     alone = ours.loglikelihood(scoring(CHOICES), disable_tqdm=True)
     ours.batch_size_per_gpu = 16
-    assert [score for score, _ in together] == pytest.approx([score for score, _ in alone], abs=0.02)
+    assert [score for score, _ in together] == pytest.approx([score for score, _ in alone], abs=0.05)
 
 
 def test_rolling_log_likelihoods_run_through_windows(theirs: QBenchLM) -> None:
@@ -507,7 +507,7 @@ def test_llama_cpp_keeps_silent(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_a_ready_made_file_is_a_level_as_it_stands(tmp_path: Path) -> None:
     lm = GGUFLM(level="q3")
-    assert lm.proof is not None
+    assert isinstance(lm.proof, GGUFProof)
     path = tmp_path / "somebody-elses.gguf"
     shutil.copy(lm.source.path.parent / lm.proof.file, path)
     ready_made = GGUFLM(level=f"as-is:{path}")

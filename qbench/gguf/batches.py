@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from qbench.decoding import STOP_CHECK_EVERY, Decoded, Ending, append
+from qbench.decoding import STOP_CHECK_EVERY, Decoded, Ending, append, before_end, look_for_stop
 from qbench.gguf.llama import CELLS, Llama, Tree
 
 SCORED_TOKENS = 2048
@@ -81,7 +81,10 @@ def decode(
     A draft is computed along with its prompt; what the model would have written itself is kept, and the rest is forgotten.
     """
     results = [Decoded(limit) for limit in max_new_tokens]
-    cut = [(draft or [])[:limit] for draft, limit in zip(drafts or [None] * len(prompts), max_new_tokens, strict=True)]
+    cut = [
+        before_end(draft or [], ending.tokens)[:limit]
+        for draft, limit in zip(drafts or [None] * len(prompts), max_new_tokens, strict=True)
+    ]
     for batch in _batches_to_decode(llama, prompts, max_new_tokens, batch_size):
         rows = [results[prompt] for prompt in batch]
         _begin(llama, [prompts[prompt] for prompt in batch], [cut[prompt] for prompt in batch], ending, rows)
@@ -130,7 +133,8 @@ def _begin(
         row.tokens.extend(draft[:agreed])
         llama.forget(number, len(prompt) + agreed)
         _take(row, own[agreed], ending)
-        row.stopped = row.stopped or (agreed > 0 and ending.is_stopped(row.tokens))
+        if agreed:
+            look_for_stop(row, ending)
 
 
 def _continue(llama: Llama, lengths: Sequence[int], ending: Ending, rows: Sequence[Decoded]) -> None:
@@ -153,11 +157,8 @@ def _continue(llama: Llama, lengths: Sequence[int], ending: Ending, rows: Sequen
         n_steps += 1
         for row, token in zip(running.values(), _choices(logits), strict=True):
             _take(row, token, ending)
-            if n_steps % STOP_CHECK_EVERY == 0 and not row.is_finished:
-                row.stopped = ending.is_stopped(row.tokens)
-    for row in rows:
-        if not row.stopped and not row.failed:
-            row.stopped = ending.is_stopped(row.tokens)
+            if n_steps % STOP_CHECK_EVERY == 0 or row.is_finished:
+                look_for_stop(row, ending)
 
 
 def _choices(logits: torch.Tensor) -> list[int | None]:

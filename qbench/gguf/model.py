@@ -6,8 +6,7 @@ from a Hugging Face folder is fed the ids of its own tokenizer; a bare GGUF file
 
 import logging
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -16,24 +15,22 @@ from typing import Any
 import torch
 import transformers
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import TemplateLM
-from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from tqdm import tqdm
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from qbench import levels
-from qbench.decoding import Ending
+from qbench.answering import Answering, Asked, Encoded
+from qbench.decoding import Decoded, Ending
 from qbench.errors import ModelError
 from qbench.gguf import batches
-from qbench.gguf.files import GGUFProof, at_level, check_level, from_folder, open_file, prove
+from qbench.gguf.files import at_level, check_level, from_folder, open_file, prove
 from qbench.gguf.gate import check
 from qbench.gguf.llama import Llama, Tree
 from qbench.gguf.types import as_gguf
 from qbench.levels import Rung
-from qbench.models import Encoded, nano_path
-from qbench.notes import NAN_LOGITS, Note, report_failures
-from qbench.scoring import FAILED
+from qbench.models import nano_path
+from qbench.notes import Note
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +84,7 @@ def _end_tokens_of(folder: str, revision: str) -> set[int]:
     return set()
 
 
-class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
+class GGUFLM(Answering):
     """A causal language model in llama.cpp at one level.
 
     Args:
@@ -165,23 +162,9 @@ class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
                 "%s is scored without being compared with transformers; name the model it was made of: reference=FOLDER",
                 self.pretrained,
             )
-        self.level: Rung = levels.LEVELS["fp16"]
-        self.proof: GGUFProof | None = None
-        self.drafts: Mapping[str, str] = {}
-        """Likely responses by prompt, verified before anything is decoded."""
-        self.notes: dict[str, Note] = {}
-        """By prompt: what happened in the last requests."""
-        self.record_failures = False
-        """True: a prompt with NaN logits gets a note and a marked response; False: it ends the evaluation."""
         self._set_level(wanted)
 
     # ------------------------------------------------------------ levels
-
-    def set_level(self, name: str) -> GGUFProof:
-        """Bring the model to another level: the file that llama.cpp makes of the F16 one, from the cache if it is there."""
-        self._set_level(levels.resolve(name))
-        assert self.proof is not None
-        return self.proof
 
     def check_level(self, name: str) -> Rung:
         """Find out whether the model can be brought to a level, without doing it, and return the level as llama.cpp makes it.
@@ -280,115 +263,50 @@ class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         )
 
     @cached_property
-    def _end_tokens(self) -> frozenset[int]:
-        ends = {self.eot_token_id}
+    def _ends(self) -> set[int]:
         if isinstance(self.tokenizer, FileTokenizer):
-            ends |= {token for token in range(self.llama.n_vocabulary) if self.llama.ends_generation(token)}
-        else:
-            ends |= _end_tokens_of(self.tokenizer.name_or_path, self.revision)
-        return frozenset(ends)
+            return {token for token in range(self.llama.n_vocabulary) if self.llama.ends_generation(token)}
+        return _end_tokens_of(self.tokenizer.name_or_path, self.revision)
+
+    def _end_tokens(self) -> set[int]:
+        return {self.eot_token_id, *self._ends}
 
     # ------------------------------------------------------------ generation
 
-    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Answer each request greedily.
-
+    def _answer(self, asked: Sequence[Asked], progress: Callable[[int], Any]) -> list[tuple[str, Note]]:
+        """
         Raises:
             ModelError: a task asks for samples or beams.
         """
-        groups: dict[str, list[int]] = defaultdict(list)
-        for position, request in enumerate(requests):
-            groups[repr({**self._options(request), "max_gen_toks": None})].append(position)
-        responses = [""] * len(requests)
-        with tqdm(total=len(requests), desc="Generating", disable=disable_tqdm) as bar:
-            for positions in groups.values():
-                group = [requests[position] for position in positions]
-                for position, response in zip(positions, self._generate(group, bar), strict=True):
-                    responses[position] = response
-        self._report_failures(requests)
-        return responses
-
-    def _options(self, request: Instance) -> dict[str, Any]:
-        return dict(normalize_gen_kwargs(request.args[1], self.max_gen_toks))
-
-    def _generate(self, requests: Sequence[Instance], bar: Any) -> list[str]:
-        """Answer requests whose generation arguments differ in nothing but the length."""
-        options = self._options(requests[0])
+        options = self._options(asked[0].request)
         if options.get("do_sample") or options.get("num_beams", 1) != 1:
             raise ModelError(
                 "The engine gguf decodes greedily, and this task asks for samples or beams; take the engine intx."
             )
-        stops = handle_stop_sequences(
-            options.get("until"), eos=self.tok_decode([self.eot_token_id], skip_special_tokens=False)
-        )
-        ending = Ending(
-            tokens=self._end_tokens,
-            is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
-        )
-        prompts = [request.args[0] for request in requests]
-        encoded = [self.tok_encode(prompt) for prompt in prompts]
-        max_new_tokens = [int(self._options(request)["max_gen_toks"]) for request in requests]
-        fitting = [at for at, tokens in enumerate(encoded) if len(tokens) + max_new_tokens[at] <= self.max_length]
-        bar.update(len(prompts) - len(fitting))
-        decoded = batches.decode(
-            self.llama,
-            [encoded[at] for at in fitting],
-            [max_new_tokens[at] for at in fitting],
-            ending,
-            batch_size=self.batch_size,
-            drafts=[self._draft(prompts[at]) for at in fitting] if self.drafts else None,
-            progress=bar.update,
-        )
-        answered = dict(zip(fitting, decoded, strict=True))
-        responses = []
-        for at, prompt in enumerate(prompts):
-            if at in answered:
-                note = Note.of(answered[at])
-                text = str(postprocess_generated_text(self.tok_decode(answered[at].tokens), stops, None))
-            else:
-                note, text = Note.too_long(len(encoded[at]), max_new_tokens[at], self.max_length), ""
-            self.notes[prompt] = note
-            responses.append(FAILED + note.failed if note.failed else text)
-            self.cache_hook.add_partial("generate_until", requests[at].args, responses[-1])
-        return responses
+        return super()._answer(asked, progress)
 
-    def _draft(self, prompt: str) -> list[int] | None:
-        draft = self.drafts.get(prompt)
-        return self.tok_encode(draft, add_special_tokens=False) if draft else None
+    def _decode(
+        self,
+        asked: Sequence[Asked],
+        ending: Ending,
+        drafts: list[list[int] | None] | None,
+        progress: Callable[[int], Any],
+    ) -> list[Decoded]:
+        prompts, limits = [one.tokens for one in asked], [one.max_new_tokens for one in asked]
+        return batches.decode(
+            self.llama, prompts, limits, ending, batch_size=self.batch_size, drafts=drafts, progress=progress
+        )
 
     # ------------------------------------------------------------ log-likelihoods
 
-    def _loglikelihood_tokens(
-        self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any
-    ) -> list[tuple[float, bool]]:
-        """Score continuations. A request that does not fit into the window is not asked, and gets NaN."""
-        results = [(math.nan, False)] * len(requests)
-        fitting = [
-            at
-            for at, (_, context, continuation) in enumerate(requests)
-            if len(context) + len(continuation) <= self.max_length + 1
-        ]
+    def _score(self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any) -> list[tuple[float, bool]]:
+        pairs = [(context, continuation) for _, context, continuation in requests]
         with tqdm(total=len(requests), desc="Scoring", disable=disable_tqdm) as bar:
-            bar.update(len(requests) - len(fitting))
-            pairs = [(requests[at][1], requests[at][2]) for at in fitting]
             scored = batches.log_likelihoods(self.llama, pairs, batch_size=self.batch_size, progress=bar.update)
-        for at, result in zip(fitting, scored, strict=True):
-            results[at] = result
-        for (texts, context, continuation), result in zip(requests, results, strict=True):
-            if texts is None:
-                continue
-            if math.isnan(result[0]):
-                fits = len(context) + len(continuation) <= self.max_length + 1
-                self.notes[texts[0]] = (
-                    Note(failed=NAN_LOGITS) if fits else Note.too_long(len(context), len(continuation), self.max_length)
-                )
-            self.cache_hook.add_partial("loglikelihood", texts, result)
-        return results
-
-    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        results = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        self._report_failures(requests)
-        return list(results)
+        for request, result in zip(requests, scored, strict=True):
+            if request[0] is not None:
+                self.cache_hook.add_partial("loglikelihood", request[0], result)
+        return scored
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of whole texts, in windows that are as long as the model allows."""
@@ -406,10 +324,6 @@ class GGUFLM(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         scores = [score for score, _ in self._loglikelihood_tokens(windows, disable_tqdm=disable_tqdm)]
         starts = [0, *ends[:-1]]
         return [math.fsum(scores[start:end]) for start, end in zip(starts, ends, strict=True)]
-
-    def _report_failures(self, requests: Sequence[Instance]) -> None:
-        if not self.record_failures:
-            report_failures(requests, self.notes, self.level.name, "Try the level above")
 
     # ------------------------------------------------------------ cost
 
