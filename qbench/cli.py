@@ -50,7 +50,17 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"qbench {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_sweep, _add_report, _add_compare, _add_plan, _add_cite, _add_rescore, _add_levels, _add_bank):
+    for add in (
+        _add_sweep,
+        _add_report,
+        _add_compare,
+        _add_plan,
+        _add_allocate,
+        _add_cite,
+        _add_rescore,
+        _add_levels,
+        _add_bank,
+    ):
         add(commands)
     commands.add_parser("lm-eval", help="lm_eval's own command line, with qbench registered")
     return top
@@ -190,6 +200,46 @@ def _add_plan(commands: Any) -> None:
     )
 
 
+def _add_allocate(commands: Any) -> None:
+    allocate = _command(
+        commands,
+        "allocate",
+        _allocate,
+        "choose a format for each part of a model, by what a sensitivity profile predicts: the best mix under a budget",
+    )
+    allocate.add_argument("profile", type=Path, metavar="PROFILE", help="file that qbench sensitivity wrote")
+    size = allocate.add_mutually_exclusive_group()
+    size.add_argument("--bits", type=float, metavar="N", help="budget: bits per weight of the whole model, such as 4.5")
+    size.add_argument("--bytes", type=float, metavar="N", help="budget: bytes of the whole model, such as 3.5e9")
+    allocate.add_argument(
+        "--limit",
+        type=_named_number,
+        action="append",
+        metavar="PROBE=KL",
+        help="largest predicted KL on a probe, in nats a token; without a budget, the smallest mix that keeps all limits",
+    )
+    allocate.add_argument(
+        "--weight",
+        type=_named_number,
+        action="append",
+        metavar="PROBE=W",
+        help="weight of a probe in the KL that a budget is spent on (default: all alike)",
+    )
+    allocate.add_argument(
+        "--formats", type=_names, metavar="A,B,…", help="formats to choose from, fp16 too (default: the profile's)"
+    )
+    allocate.add_argument(
+        "--controls",
+        action="store_true",
+        default=None,
+        help="also uniform, random, inverted, first/last-kept and magnitude mixes of the same size",
+    )
+    allocate.add_argument(
+        "--out", type=Path, metavar="FILE", help="the mix, mix.yaml say; controls beside it (default: only show)"
+    )
+    allocate.add_argument("--seed", type=int, help="of the random controls")
+
+
 def _add_cite(commands: Any) -> None:
     cite = _command(
         commands, "cite", _cite, "print a paragraph on methods and the references for a paper, in LaTeX and BibTeX"
@@ -288,6 +338,14 @@ def _names(text: str) -> list[str]:
     return [name for name in (part.strip() for part in text.split(",")) if name]
 
 
+def _named_number(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be NAME=NUMBER, not {text!r}") from None
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -367,6 +425,18 @@ def _plan(options: argparse.Namespace) -> int:
 
     wanted = _given(options, "level", "difference", "power", "confidence", "flip_rate", "design_effect", "items")
     print(plan(options.run, **wanted))
+    return 0
+
+
+def _allocate(options: argparse.Namespace) -> int:
+    from qbench.allocate import allocate
+
+    wanted = _given(options, "bits", "bytes", "formats", "controls", "out", "seed")
+    wanted |= {name: dict(pairs) for name, pairs in _given(options, "limit", "weight").items()}
+    found = allocate(options.profile, **wanted)
+    print(found)
+    for path in found.paths:
+        print(path)
     return 0
 
 

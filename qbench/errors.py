@@ -10,6 +10,7 @@
       ├─ RunError             a folder of results that cannot be read or continued
       │    └─ SamplesError        a samples file that is cut, altered or of another schema
       ├─ ProfileError         a sensitivity profile that cannot be read, continued or asked for this
+      ├─ AllocationError      a budget or a limit that no mix can keep
       └─ PairingError         two runs that must not be compared
 
 A message is one or two sentences: what happened, what was expected, what to do. The command line prints it without a traceback
@@ -58,6 +59,10 @@ class SamplesError(RunError):
 
 class ProfileError(QBenchError):
     """A sensitivity profile cannot be read, belongs to another plan, or does not hold what is asked of it."""
+
+
+class AllocationError(QBenchError):
+    """A budget or a limit that no mix can keep, or that is no number; says what can be reached."""
 
 
 class PairingError(QBenchError):

@@ -30,6 +30,7 @@ READING = [
     "pairing",
     "looks",
     "profiles",
+    "allocate",
     "report",
     "compare",
     "plan",

@@ -1,0 +1,228 @@
+"""The best mix under a budget: which format each unit of a model should have, by what a sensitivity profile predicts.
+
+`allocate` reads a profile, lets a solver choose (`solve`), and writes a mix that a sweep, lm_eval and llama.cpp take (`rules`). Beside it
+stand mixes of the same size that know less (`controls`). Nothing here loads a model: whether the prediction holds is for
+``qbench sensitivity validate`` to measure.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qbench import profiles
+from qbench.allocate.controls import controls as make_controls
+from qbench.allocate.menu import Menu, Predicted, check_probes, read_menu, weighed
+from qbench.allocate.rules import as_yaml, mix_of
+from qbench.allocate.solve import Array, Choice, Limit, Unproven, choose
+from qbench.errors import AllocationError
+from qbench.levels import Mix
+from qbench.records import write_atomically
+
+__all__ = ["Allocated", "Allocation", "allocate"]
+
+
+@dataclass(frozen=True)
+class Allocated:
+    """One mix, what it takes and what it is predicted to cost."""
+
+    mix: Mix
+    formats: dict[str, str]
+    """Of every module."""
+    storage_bits: int
+    bits_per_weight: float
+    predicted: dict[str, Predicted]
+    """On each probe of the profile."""
+
+    @property
+    def name(self) -> str:
+        return self.mix.name
+
+    @property
+    def storage_bytes(self) -> float:
+        """Of the whole model, as a sweep's proof counts it."""
+        return self.storage_bits / 8
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The best mix, and its controls."""
+
+    best: Allocated
+    controls: tuple[Allocated, ...]
+    paths: tuple[Path, ...]
+    """The files that were written."""
+
+    def __str__(self) -> str:
+        mixes = [self.best, *self.controls]
+        width = max(len(own.name) for own in mixes)
+        heads = [f"KL on {probe}" for probe in self.best.predicted]
+        lines = [f"{'':{width}}  bits/weight  {'bytes':>14}  " + "  ".join(f"{head:>26}" for head in heads)]
+        for own in mixes:
+            predicted = "  ".join(f"{own.predicted[probe]!s:>26}" for probe in own.predicted)
+            lines.append(f"{own.name:{width}}  {own.bits_per_weight:11.4f}  {own.storage_bytes:14,.1f}  {predicted}")
+        lines += [
+            "",
+            "KL: predicted, in nats a token; intervals are about other text like the probe's, not about the prediction.",
+        ]
+        if not self.paths:
+            lines += ["", as_yaml(self.best.mix).rstrip()]
+        return "\n".join(lines)
+
+
+def allocate(
+    profile: Path,
+    *,
+    bits: float | None = None,
+    bytes: float | None = None,
+    limit: Mapping[str, float] | None = None,
+    weight: Mapping[str, float] | None = None,
+    formats: Sequence[str] = (),
+    controls: bool = False,
+    out: Path | None = None,
+    seed: int = 0,
+) -> Allocation:
+    """Choose a format for each unit: the least predicted KL within a size, or the least size within limits of the KL.
+
+    The KL of a mix is predicted as the sum of what its units cost alone. That is a second-order statement about small changes, so it ranks
+    mixes well and overstates or understates what they cost in full at few bits; measure what it chooses.
+
+    Args:
+        profile: file that ``qbench sensitivity`` wrote.
+        bits: budget as bits per parameter of the whole model, as a sweep's proof counts them.
+        bytes: budget as the bytes of the whole model.
+        limit: largest predicted KL by probe, in nats a token. Without a budget, the smallest mix that keeps all of them.
+        weight: of the probes where a budget is given; equal ones if none.
+        formats: which may be chosen; all of the profile's if empty. ``fp16`` may be among them.
+        controls: also make mixes of the same size that know less (see `qbench.allocate.controls`).
+        out: the mix's file, ``mix.yaml`` say; controls go beside it, as ``mix-uniform.yaml`` and so on. Without it nothing is written.
+        seed: of the random controls.
+
+    Raises:
+        AllocationError: nothing fits; the message says what can be reached.
+        ProfileError: the profile cannot be read.
+    """
+    menu = read_menu(profiles.read(Path(profile)), formats)
+    request = _request(menu, bits, bytes, limit or {})
+    costs = weighed(menu, weight or {})
+    try:
+        choice = _best(menu, costs, request)
+    except Unproven:
+        raise AllocationError(
+            "The solver found no proof of the best mix within a minute. Profile larger units (qbench sensitivity --unit block), or name "
+            "fewer limits."
+        ) from None
+    name = Path(out).stem if out else "mix"
+    source = f"{Path(profile).name} (sha256 {hashlib.sha256(Path(profile).read_bytes()).hexdigest()[:16]})"
+    best = _allocated(menu, choice, name, f"{request.aim} by {source}")
+    others = []
+    if controls:
+        if np.isnan(costs).any():
+            raise AllocationError("Controls need a prediction for every unit at every format; leave --controls out.")
+        room = request.budget if request.budget is not None else menu.storage_bits(choice)
+        for control, own in make_controls(menu, costs, room - menu.other_bits, seed).items():
+            about = f"Control {control!r} of {name}, the same budget, by {source}"
+            others.append(_allocated(menu, own, f"{name}-{control}", about))
+    if out is None:
+        return Allocation(best, tuple(others), ())
+    paths = [Path(out), *(Path(out).with_name(f"{control.name}.yaml") for control in others)]
+    for path, made in zip(paths, (best, *others), strict=True):
+        write_atomically(path, as_yaml(made.mix).encode())
+    return Allocation(best, tuple(others), tuple(paths))
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for."""
+
+    budget: int | None
+    """Bits of the whole model; None asks for as few as the limits allow."""
+    limit: Mapping[str, float]
+
+    @property
+    def aim(self) -> str:
+        """In words, for the mix's ``about``."""
+        kept = ", ".join(f"{probe} at most {value:g}" for probe, value in self.limit.items())
+        if self.budget is None:
+            return f"Fewest bytes with a predicted KL on {kept}"
+        within = f"Least predicted KL within {self.budget / 8:,.0f} bytes"
+        return f"{within} and on {kept}" if kept else within
+
+
+def _request(menu: Menu, bits: float | None, n_bytes: float | None, limit: Mapping[str, float]) -> _Request:
+    check_probes(menu, limit)
+    if bits is not None and n_bytes is not None:
+        raise AllocationError("Give the budget as --bits or as --bytes, not as both.")
+    given = n_bytes if bits is None else bits
+    if given is None and not limit:
+        raise AllocationError("Say what the mix may take (--bits or --bytes) or what it may cost (--limit PROBE=KL).")
+    if not all(0 < value < math.inf for value in (*limit.values(), *([] if given is None else [given]))):
+        raise AllocationError("Budgets and limits must be finite numbers above 0.")
+    if given is None:
+        return _Request(None, limit)
+    # To the nearest millionth of a bit: 4.1 is below what it says, as a binary number.
+    budget = math.floor(given * menu.n_parameters + 1e-6) if bits is not None else math.floor(8 * given)
+    return _Request(budget, limit)
+
+
+def _best(menu: Menu, costs: Array, request: _Request) -> Choice:
+    """
+    Raises:
+        AllocationError: nothing fits.
+    """
+    limits = [Limit(menu.costs[probe], largest) for probe, largest in request.limit.items()]
+    if request.budget is not None:
+        fits = Limit(menu.bits, request.budget - menu.other_bits)
+        choice = choose(costs, [fits, *limits])
+        if choice is None:
+            raise AllocationError(_reach(menu, request, [fits]))
+        return choice
+    smallest = choose(menu.bits, limits)
+    if smallest is None:
+        raise AllocationError(_reach(menu, request, []))
+    # Of all mixes of that size, the one that costs least.
+    choice = choose(costs, [Limit(menu.bits, menu.storage_bits(smallest) - menu.other_bits), *limits])
+    return smallest if choice is None else choice
+
+
+def _reach(menu: Menu, request: _Request, size: Sequence[Limit]) -> str:
+    """Why nothing fits, and what does."""
+    least, most = (int(extreme(menu.bits, axis=1).sum()) + menu.other_bits for extreme in (np.min, np.max))
+    if request.budget is not None and request.budget < least:
+        return (
+            f"A budget of {request.budget / menu.n_parameters:.4g} bits per weight ({request.budget / 8:,.0f} bytes) cannot be kept: "
+            f"mixes of {', '.join(menu.formats)} reach from {least / menu.n_parameters:.4g} to {most / menu.n_parameters:.4g} bits per "
+            f"weight ({math.ceil(least / 8):,} to {math.ceil(most / 8):,} bytes)."
+        )
+    within = f" within {request.budget / 8:,.0f} bytes" if request.budget is not None else ""
+    for probe, largest in request.limit.items():
+        lowest = choose(menu.costs[probe], size)
+        assert lowest is not None
+        reached, highest = float(_sum(menu.costs[probe], lowest)), float(np.nanmax(menu.costs[probe], axis=1).sum())
+        if reached > largest:
+            return (
+                f"A predicted KL of {largest:g} on {probe} cannot be reached{within}: mixes of {', '.join(menu.formats)} reach from "
+                f"{reached:.4g} to {highest:.4g}."
+            )
+    shares = sum(menu.costs[probe] / largest for probe, largest in request.limit.items())
+    nearest = choose(np.asarray(shares), size)
+    assert nearest is not None
+    found = ", ".join(f"{probe} {_sum(menu.costs[probe], nearest):.4g}" for probe in request.limit)
+    return f"Each limit can be kept{within}, but not all at once; a mix between them reaches {found}."
+
+
+def _sum(costs: Array, choice: Choice) -> float:
+    return math.fsum(costs[np.arange(len(choice)), choice])
+
+
+def _allocated(menu: Menu, choice: Choice, name: str, about: str) -> Allocated:
+    formats = menu.modules(choice)
+    predicted = {probe.name: menu.predicted(choice, probe) for probe in menu.profile.probes}
+    said = "; ".join(f"{probe} {found}" for probe, found in predicted.items())
+    size = f"{menu.bits_per_weight(choice):.4f} bits per weight"
+    mix = mix_of(formats, name, f"{about}: {size}, predicted KL a token {said}.")
+    assert {module: level.name for module, level in mix.assign(formats).items()} == formats
+    return Allocated(mix, formats, menu.storage_bits(choice), menu.bits_per_weight(choice), predicted)
