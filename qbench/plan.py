@@ -8,7 +8,7 @@ from typing import Any
 from qbench.errors import QBenchError, did_you_mean
 from qbench.pairing import pair_levels
 from qbench.records import read_sweep
-from qbench.report.compute import Scores
+from qbench.report.scores import Scores
 from qbench.stats import Design, Noise, cautious, items_needed, noise, smallest_difference, templates_needed
 from qbench.stats.planning import BOUND, UNTOLD_CORRELATION
 
