@@ -1,7 +1,7 @@
 """What a sweep found, as one HTML page, Markdown, LaTeX, CSV, Parquet, JSON and figures.
 
-`compute` reads a sweep and computes every number once (`scores` are its items, `rows` its estimates, `origins` what its files say of themselves);
-`table` says what there is; each of the other modules writes it in one format.
+`compute` reads a sweep and computes every number once, from its items (`scores`), group by group (`rows`), with what its files say of
+themselves (`origins`); `table` says what there is; each of the other modules writes it in one format.
 """
 
 import hashlib
