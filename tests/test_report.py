@@ -536,6 +536,7 @@ def test_the_summary_fits_a_terminal(result: Report) -> None:
     lines = summary(result.table).splitlines()
     assert max(map(len, lines)) <= 120
     assert any(line.startswith("logic") and "↓↓" in line for line in lines)
+    assert any(line.startswith("noise floor, fp16 once more at another batch size: ") for line in lines)
     assert "\x1b" not in summary(result.table)
 
 

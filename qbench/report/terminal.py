@@ -8,6 +8,7 @@ from qbench.report.table import Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     caption,
+    is_same,
     label,
     legend,
     marks,
@@ -36,10 +37,11 @@ class _Column:
 
 
 def summary(table: Table) -> str:
-    """Return the main table, two lines a row. Levels for which there is no room follow in a second table."""
+    """Return the main table, two lines a row, and the noise floor below it. Levels for which there is no room follow in a second table."""
     used = marks(table, table.rows)
     notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
     notes += not_estimable(table)
+    notes += [_noise(table)] if table.noise_floor else []
     notes += [stopping(table)] if table.looks else []
     notes += [DEMONSTRATION] if table.provenance.is_demonstration else []
     parts = [_wrapped(f"{caption(table)}."), *(_block(table.rows, block) for block in _blocks(_columns(table)))]
@@ -56,13 +58,28 @@ def _columns(table: Table) -> list[_Column]:
     if table.provenance.models:  # of which nothing else says how many items they share
         columns.insert(0, _column("items", [(str(row.baseline.n_items), "") for row in table.rows]))
     for position, level in enumerate(table.compared):
+        if level == table.noise_floor:
+            continue
         cells = [row.cells[position] for row in table.rows]
         texts = [
             (f"{value} {found}".rstrip(), interval)
             for value, interval, found in (reading(table, cell) for cell in cells)
         ]
-        columns.append(_column("noise floor" if level == table.noise_floor else level, texts))
+        columns.append(_column(level, texts))
     return columns
+
+
+def _noise(table: Table) -> str:
+    """The noise floor in a line: in how many rows nothing differs, and each row in which something does."""
+    position = table.compared.index(table.noise_floor)
+    cells = {label(row): row.cells[position] for row in table.rows}
+    n_same = sum(is_same(table, cell) for cell in cells.values())
+    found = [f"identical on all items in {n_same} of {len(cells)} rows"] if n_same else []
+    for name, cell in cells.items():
+        if not is_same(table, cell):
+            value, interval, verdict = reading(table, cell)
+            found.append(" ".join(filter(None, (name, value, verdict, interval))))
+    return f"noise floor, {table.baseline} once more at another batch size: {'; '.join(found)}"
 
 
 def _column(heading: str, texts: Sequence[tuple[str, str]]) -> _Column:
