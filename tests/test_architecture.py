@@ -31,6 +31,7 @@ READING = [
     "looks",
     "profiles",
     "allocate",
+    "recommend",
     "report",
     "compare",
     "plan",

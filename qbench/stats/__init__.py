@@ -5,6 +5,14 @@ estimate behind every cell of a report, `flips` counts what changed, `verdict` s
 offer is used or is the oracle in the tests; benchmarks/coverage.py measures how often the intervals hold.
 """
 
+from qbench.stats.agreement import (
+    Agreement,
+    chance_correlation,
+    median_ratio,
+    rank_advantage,
+    rank_correlation,
+    ratio_of_sums,
+)
 from qbench.stats.calibration import calibration_error, calibration_errors, choice_divergence
 from qbench.stats.cliff import Cliff, cliff
 from qbench.stats.design import Design
@@ -27,6 +35,7 @@ from qbench.stats.verdict import Verdict, holm, minimum_detectable_effect, verdi
 
 __all__ = [
     "SHARES",
+    "Agreement",
     "Cliff",
     "Design",
     "Estimate",
@@ -38,6 +47,7 @@ __all__ = [
     "calibration_error",
     "calibration_errors",
     "cautious",
+    "chance_correlation",
     "choice_divergence",
     "cliff",
     "count_flips",
@@ -47,12 +57,16 @@ __all__ = [
     "level_estimates",
     "look_confidences",
     "mean_scores",
+    "median_ratio",
     "minimum_detectable_effect",
     "noise",
     "paired_difference",
     "paired_differences",
     "power",
+    "rank_advantage",
+    "rank_correlation",
     "rank_intervals",
+    "ratio_of_sums",
     "relative_losses",
     "repeated_p_value",
     "same_templates_difference",
