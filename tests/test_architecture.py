@@ -32,6 +32,7 @@ READING = [
     "profiles",
     "allocate",
     "recommend",
+    "pages",
     "report",
     "compare",
     "plan",

@@ -21,6 +21,7 @@ from handmade import bank_item, sample, write_plan, write_run, write_sweep
 from qbench import records
 from qbench.cli import main
 from qbench.errors import QBenchError, RunError
+from qbench.pages.figures import DATA
 from qbench.pairing import pair_levels
 from qbench.report import Report, charts, report, summary
 from qbench.report.expected import Placement, place, scopes, statements
@@ -843,7 +844,7 @@ def test_a_noise_floor_without_noise_is_called_identical(tmp_path: Path) -> None
 
 
 def _heatmap(table: Table) -> list[dict[str, Any]]:
-    return list(charts.heatmap(table)["datasets"][charts.DATA])
+    return list(charts.heatmap(table)["datasets"][DATA])
 
 
 def test_only_a_proven_difference_has_a_color(result: Report) -> None:

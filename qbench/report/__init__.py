@@ -5,15 +5,15 @@ themselves (`origins`); `table` says what there is; each of the other modules wr
 """
 
 import hashlib
-import json
 import pkgutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qbench.errors import QBenchError, RunError, did_you_mean
-from qbench.records import Sweep, read_sweep, write_atomically, write_json
+from qbench.pages.folder import write_folder
+from qbench.records import Sweep, read_sweep
 from qbench.report.compute import build
 from qbench.report.table import Settings, Table, read_target
 from qbench.report.terminal import summary
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 REPORT_DIR = "report"
-RECORD_FILE = ".made.json"  # which files a folder has, and of what table
 FORMATS = {
     "md": "qbench.report.markdown:render",
     "tex": "qbench.report.paper:render",
@@ -126,34 +125,12 @@ def check_formats(formats: Sequence[str]) -> None:
 
 
 def write_report(table: Table, folder: Path | None, formats: Sequence[str]) -> Report:
-    """Write a table in some formats; in none without a folder. See `_kept` for what an earlier report left there."""
+    """Write a table in some formats; in none without a folder. See `qbench.pages.folder` for what an earlier report left there."""
     if folder is None or not formats:
         return Report(table, ())
-    # Everything is rendered before anything is written, so that an error leaves no half of a report.
-    contents = {folder / file: content for name in formats for file, content in _rendered(name, table).items()}
+    contents = {file: content for name in formats for file, content in _rendered(name, table).items()}
     made_of = hashlib.sha256(repr((table.settings, table.provenance, table.levels, table.rows)).encode()).hexdigest()
-    kept = _kept(folder, contents, made_of)
-    for path, content in contents.items():
-        write_atomically(path, content)
-    files = sorted(str(path.relative_to(folder)) for path in {*kept, *contents})
-    write_json(folder / RECORD_FILE, {"table_sha256": made_of, "files": files})
-    return Report(table, tuple(contents))
-
-
-def _kept(folder: Path, written: Collection[Path], made_of: str) -> list[Path]:
-    """The files of an earlier report that say the same as this one. Those of another table go, so that no two formats contradict."""
-    try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        same, files = record["table_sha256"] == made_of, [folder / name for name in record["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    inside = [path for path in files if path.resolve().is_relative_to(folder.resolve()) and path.is_file()]
-    if same:
-        return inside
-    for path in inside:
-        if path not in written:
-            path.unlink()
-    return []
+    return Report(table, write_folder(folder, contents, made_of))
 
 
 def _rendered(name: str, table: Table) -> dict[str, bytes]:

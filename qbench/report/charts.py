@@ -7,24 +7,28 @@ from dataclasses import replace
 from typing import Any
 
 import altair as alt
-import vl_convert
 
+from qbench.pages.figures import (
+    BAND,
+    DATA,
+    GAIN,
+    INK,
+    LINE,
+    LOSS,
+    NEUTRAL,
+    PAPER,
+    Record,
+    Spec,
+    blank,
+    drawn,
+    gradient,
+    specify,
+)
 from qbench.report.table import Cell, Kind, Row, Table, TemplateRow
 from qbench.report.wording import caption, is_same, label, points, reading
 from qbench.stats import Estimate, Verdict
 
-Spec = dict[str, Any]
-Record = dict[str, Any]
-
-INK, NEUTRAL, PAPER = "#1d232b", "#7a828c", "#f5f4f1"
-LOSS, GAIN = "#b2352b", "#2466a8"
-LINE, BAND = "#b2362c", "#c9685f"
-DARK = {INK: "#e4e7eb", NEUTRAL: "#98a1ac", PAPER: "#262b32", LINE: "#ef8a7d", BAND: "#d9766b"}
-"""What the page puts in place of these colors on a dark background. Those of cells stay: their text is white on both."""
-LADDER = ((0x33, 0x6F, 0xB5), (0x97, 0x6B, 0xB4), (0xD1, 0x4B, 0x3A))  # from the most to the least precise level
 WORST = 30.0  # points at which the heatmap's color is full
-DATA = "data"
-NAMED = alt.NamedData(DATA)
 
 
 def heatmap(table: Table) -> Spec:
@@ -39,7 +43,7 @@ def heatmap(table: Table) -> Spec:
         labelPadding=6 + 12 * (n_lines - 1),
     )
     strong = f"abs(datum.shade) > {0.7 * WORST}"
-    base = _chart().encode(
+    base = blank().encode(
         x=alt.X("level:N", sort=list(table.compared), title=None, axis=head),
         y=alt.Y("row:N", sort=[label(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=["row:N", "level:N", alt.Tooltip("text:N", title="difference"), "verdict:N"],
@@ -54,13 +58,13 @@ def heatmap(table: Table) -> Spec:
     numbers = base.mark_text(fontSize=11, dy=-6).encode(text="short:N", color=ink)
     intervals = base.mark_text(fontSize=9, dy=8, opacity=0.85).encode(text="interval:N", color=ink)
     chart = (squares + numbers + intervals).properties(width=alt.Step(86), height=alt.Step(36))
-    return _spec(chart, _records(table, shown), f"Heatmap. {caption(table)}.")
+    return specify(chart, _records(table, shown), f"Heatmap. {caption(table)}.")
 
 
 def panels(table: Table) -> list[Spec]:
     """The difference of each row along the levels with its intervals: small charts for a grid of them, on one scale."""
     chart = _curve(table, height=112).properties(width="container")
-    shared = _spec(chart, [], "")
+    shared = specify(chart, [], "")
     return [
         {
             **shared,
@@ -77,7 +81,7 @@ def curves(table: Table) -> Spec:
     shown = [row for row in table.rows if row.kind is not Kind.TASK] or list(table.rows)
     panels = alt.Facet("row:N", title=None, sort=[label(row) for row in shown], header=alt.Header(labelAnchor="start"))
     chart = _curve(table, height=100).properties(width=150).facet(panels, columns=4)
-    return _spec(chart, _curve_records(table, shown), f"Degradation curves. {caption(table)}.")
+    return specify(chart, _curve_records(table, shown), f"Degradation curves. {caption(table)}.")
 
 
 def difficulty(table: Table) -> Spec:
@@ -89,13 +93,13 @@ def difficulty(table: Table) -> Spec:
         if estimate.is_estimable
     ]
     levels = [table.baseline, *_ladder(table)]
-    base = _chart().encode(
+    base = blank().encode(
         x=alt.X("difficulty:O", title="difficulty", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("level:N", sort=levels),
         color=alt.Color(
             "level:N",
             sort=levels,
-            scale=alt.Scale(domain=levels, range=_gradient(len(levels))),
+            scale=alt.Scale(domain=levels, range=gradient(len(levels))),
             legend=alt.Legend(orient="top", title=None, columns=5, symbolOpacity=1),
         ),
         tooltip=["difficulty:O", "level:N", alt.Tooltip("text:N", title="score, %")],
@@ -103,7 +107,7 @@ def difficulty(table: Table) -> Spec:
     bars = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y=alt.Y("low:Q", title="score, %"), y2="high:Q")
     dots = base.mark_circle(size=46, opacity=1).encode(y=alt.Y("value:Q", title="score, %"))
     chart = (bars + dots).properties(width="container", height=260)
-    return _spec(chart, records, "Score by difficulty, 1 to 5, for each level, with intervals.")
+    return specify(chart, records, "Score by difficulty, 1 to 5, for each level, with intervals.")
 
 
 def pareto(table: Table) -> Spec:
@@ -121,7 +125,7 @@ def pareto(table: Table) -> Spec:
         record["frontier"] = record["value"] > best
         best = max(best, record["value"])
     y = f"score, %, {label(total)}"
-    base = _chart().encode(
+    base = blank().encode(
         x=alt.X(
             "bits:Q",
             title="bits per weight",
@@ -139,7 +143,7 @@ def pareto(table: Table) -> Spec:
         for which, dy in (("datum.above", -8), ("!datum.above", 12))
     ]
     chart = alt.layer(frontier, bars, dots, *names).properties(width="container", height=280)
-    return _spec(chart, records, "Score against bits per weight for each level, with intervals.")
+    return specify(chart, records, "Score against bits per weight for each level, with intervals.")
 
 
 def forest(table: Table) -> Spec:
@@ -156,7 +160,7 @@ def forest(table: Table) -> Spec:
     level = alt.param(name="level", value=levels[-1] if levels else "")
     order = alt.EncodingSortField("difference", op="min", order="ascending")
     base = (
-        _chart()
+        blank()
         .transform_filter("datum.category == category && datum.level == level")
         .encode(
             y=alt.Y("template:N", sort=order, title=None, axis=alt.Axis(labelLimit=190)),
@@ -166,13 +170,12 @@ def forest(table: Table) -> Spec:
     x = "difference, points"
     bars = base.mark_rule(color=NEUTRAL, strokeWidth=1.5).encode(x=alt.X("low:Q", title=x), x2="high:Q")
     dots = base.mark_circle(size=50, color=LINE, opacity=1).encode(x=alt.X("difference:Q", title=x))
-    zero = _chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(x=alt.datum(0))
+    zero = blank().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(x=alt.datum(0))
     chart = alt.layer(zero, bars, dots).properties(width="container", height=alt.Step(19)).add_params(category, level)
-    return _spec(chart, records, "The difference of each template of a category at a level, with intervals.")
+    return specify(chart, records, "The difference of each template of a category at a level, with intervals.")
 
 
 FIGURES = {"heatmap": heatmap, "curves": curves, "difficulty": difficulty, "pareto": pareto}
-PAPER_WIDTH = 420  # of a figure that fills its container on the page
 
 
 def render(table: Table) -> dict[str, bytes]:
@@ -182,46 +185,16 @@ def render(table: Table) -> dict[str, bytes]:
         spec = draw(table)
         if not spec["datasets"][DATA]:
             continue
-        files |= _drawn(name, spec)
+        files |= drawn(name, spec)
     for category in dict.fromkeys(row.category for row in table.templates):
         rows = tuple(row for row in table.templates if row.category == category)
         spec = forest(replace(table, templates=rows))
         if spec["datasets"][DATA]:
-            files |= _drawn(f"forest_{category}", spec)
+            files |= drawn(f"forest_{category}", spec)
     return files
 
 
-def _drawn(name: str, spec: Spec) -> dict[str, bytes]:
-    if spec.get("width") == "container":
-        spec["width"] = PAPER_WIDTH
-    return {
-        f"figures/{name}.pdf": vl_convert.vegalite_to_pdf(spec),
-        f"figures/{name}.svg": vl_convert.vegalite_to_svg(spec).encode(),
-    }
-
-
 # ---------------------------------------------------------------- parts
-
-
-def _chart() -> Any:
-    """A chart of the data that `_spec` sets below it: Altair would check thousands of records one by one."""
-    return alt.Chart(NAMED)
-
-
-def _spec(chart: Any, records: Sequence[Record], description: str) -> Spec:
-    """The chart as a specification without a background, so that it stands on a light and on a dark page."""
-    spec: Spec = chart.to_dict(validate=False)  # the tests draw every figure, which says more
-    config = {
-        "view": {"stroke": None},
-        "axis": {"domain": False, "ticks": False, "gridOpacity": 0.5, "labelPadding": 6},
-    }
-    return {
-        **spec,
-        "datasets": {DATA: list(records)},
-        "background": "transparent",
-        "config": config,
-        "description": description,
-    }
 
 
 def _curve(table: Table, *, height: int) -> Any:
@@ -231,14 +204,14 @@ def _curve(table: Table, *, height: int) -> Any:
     domain = _common_domain(table)
     scale = alt.Scale(domain=domain, nice=False, clamp=True)
     y_axis = alt.Axis(tickCount=4, grid=True)
-    base = _chart().encode(
+    base = blank().encode(
         x=alt.X("level:N", sort=levels, title=None, axis=alt.Axis(labelAngle=angle, labelLimit=96, grid=False))
     )
 
     def y(field: str) -> alt.Y:
         return alt.Y(f"{field}:Q", title="points", scale=scale, axis=y_axis)
 
-    zero = _chart().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(y=alt.datum(0))
+    zero = blank().mark_rule(strokeDash=[3, 3], color=NEUTRAL).encode(y=alt.datum(0))
     floor = base.mark_area(opacity=0.25, color=NEUTRAL).encode(y=y("floor_low"), y2="floor_high")
     band = base.mark_area(opacity=0.28, color=BAND).encode(y=y("low"), y2="high")
     line = base.mark_line(color=LINE, strokeWidth=2).encode(y=y("difference"))
@@ -326,14 +299,3 @@ def _common_domain(table: Table) -> list[float]:
         for end in cell.difference.interval
     ]
     return [5 * math.floor(min([*ends, -5.0]) / 5), 5 * math.ceil(max([*ends, 5.0]) / 5)]
-
-
-def _gradient(n: int) -> list[str]:
-    """n colors along LADDER."""
-    colors = []
-    for i in range(n):
-        place = 2 * i / max(n - 1, 1)
-        left = min(int(place), 1)
-        mixed = (round(a + (place - left) * (b - a)) for a, b in zip(LADDER[left], LADDER[left + 1], strict=True))
-        colors.append("#" + "".join(f"{part:02x}" for part in mixed))
-    return colors

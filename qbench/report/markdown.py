@@ -1,8 +1,8 @@
 """The report as Markdown: tables that read as text and render on any forge."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from qbench.pages.markdown import LONGEST_TEXT, as_table, safe
 from qbench.report.expected import Comparison
 from qbench.report.findings import at_a_glance, findings
 from qbench.report.measures import ABOUT_COSTS, MEASURES, change_of, costs, level_of, without_interval
@@ -25,8 +25,6 @@ from qbench.report.wording import (
     title,
 )
 
-LONGEST_TEXT = 240  # characters of a value from a document or a name from a file
-
 
 def render(table: Table) -> str:
     """Return the whole report."""
@@ -47,7 +45,7 @@ def render(table: Table) -> str:
             f"## Difficulty\n\nItems of the bank by difficulty, 1 to 5.\n\n{_differences(table, table.difficulty)}"
         )
     if table.breakdown:
-        sections.append(f"## By {_safe(str(table.settings.by))}\n\n{_differences(table, table.breakdown)}")
+        sections.append(f"## By {safe(str(table.settings.by))}\n\n{_differences(table, table.breakdown)}")
     if table.hallucination:
         sections.append(_hallucination(table))
     if table.expected:
@@ -62,7 +60,7 @@ def render(table: Table) -> str:
 
 def _head(table: Table) -> str:
     notice = f"\n\n> {DEMONSTRATION}" if table.provenance.is_demonstration else ""
-    return f"# {_safe(title(table))}{notice}\n\n{_safe(caption(table))}."
+    return f"# {safe(title(table))}{notice}\n\n{safe(caption(table))}."
 
 
 def _glance(table: Table) -> str:
@@ -73,10 +71,12 @@ def _glance(table: Table) -> str:
         hardest = MISSING
         if glance.hardest:
             row, cell = glance.hardest
-            hardest = f"{_safe(label(row))} {_cell(table, cell)}"
-        rows.append([_safe(glance.level), overall, f"{glance.degraded} of {glance.estimable}", hardest])
-    sentences = "\n".join(f"* {_safe(sentence, None)}" for sentence in findings(table))
-    return f"{_table(['', 'all categories', 'proven losses', 'lost the most'], rows)}\n\n{sentences}\n\n## The numbers"
+            hardest = f"{safe(label(row))} {_cell(table, cell)}"
+        rows.append([safe(glance.level), overall, f"{glance.degraded} of {glance.estimable}", hardest])
+    sentences = "\n".join(f"* {safe(sentence, None)}" for sentence in findings(table))
+    return (
+        f"{as_table(['', 'all categories', 'proven losses', 'lost the most'], rows)}\n\n{sentences}\n\n## The numbers"
+    )
 
 
 def _differences(table: Table, rows: Sequence[Row]) -> str:
@@ -85,13 +85,13 @@ def _differences(table: Table, rows: Sequence[Row]) -> str:
     body = []
     for row in rows:
         cells = [
-            _safe(label(row)),
+            safe(label(row)),
             counts(row),
             _joined(*share(row.baseline)),
             *(_cell(table, cell) for cell in row.cells),
         ]
         body.append([f"**{text}**" for text in cells] if row.kind is Kind.ALL else cells)
-    return _table(head, body)
+    return as_table(head, body)
 
 
 def _cell(table: Table, cell: Cell) -> str:
@@ -106,7 +106,7 @@ def _joined(*texts: str) -> str:
 
 def _legend(table: Table) -> str:
     lines = [f"* {sign} {meaning}" for sign, meaning in legend(table)]
-    return "\n".join([*lines, *(f"* {_safe(sentence)}" for sentence in not_estimable(table))])
+    return "\n".join([*lines, *(f"* {safe(sentence)}" for sentence in not_estimable(table))])
 
 
 def _levels(table: Table) -> str:
@@ -118,26 +118,26 @@ def _levels(table: Table) -> str:
         [level.name, _joined(*share(score)), *text, f"{level.n_items} / {level.n_failed}"]
         for level, score, text in zip(table.levels, scores, texts, strict=True)
     ]
-    head = ["level", f"score %, {_safe(label(total))}", *titles, "items / failed"]
-    return f"## Cost and quality\n\n{ABOUT_COSTS}\n\n{_table(head, rows)}"
+    head = ["level", f"score %, {safe(label(total))}", *titles, "items / failed"]
+    return f"## Cost and quality\n\n{ABOUT_COSTS}\n\n{as_table(head, rows)}"
 
 
 def _flips(table: Table) -> str:
     rows = [
-        [_safe(label(row)), *(f"{cell.flips.worse} / {cell.flips.better}" for cell in row.cells)] for row in table.rows
+        [safe(label(row)), *(f"{cell.flips.worse} / {cell.flips.better}" for cell in row.cells)] for row in table.rows
     ]
     text = (
         f"Items whose score fell / rose against {table.baseline}. Items of one template are not independent, so no test "
         "can be read off these counts; the intervals above allow for it."
     )
-    return f"## Flips\n\n{text}\n\n{_table(['', *table.compared], rows)}"
+    return f"## Flips\n\n{text}\n\n{as_table(['', *table.compared], rows)}"
 
 
 def _looks(table: Table) -> str:
     """Where each category stopped, of a sweep that went on until everything was decided."""
-    rows = [[_safe(label(row)), *(stop(cell, table.settings.confidence) for cell in row.cells)] for row in table.rows]
+    rows = [[safe(label(row)), *(stop(cell, table.settings.confidence) for cell in row.cells)] for row in table.rows]
     about = "The look that each difference rests on, and what it found:"
-    return f"## Looks\n\n{stopping(table)}\n\n{about}\n\n{_table(['', *table.compared], rows)}"
+    return f"## Looks\n\n{stopping(table)}\n\n{about}\n\n{as_table(['', *table.compared], rows)}"
 
 
 def _cliffs(table: Table) -> str:
@@ -147,11 +147,11 @@ def _cliffs(table: Table) -> str:
         f"{100 * (1 - table.settings.confidence):.3g} % for each."
     )
     rows = [
-        [_safe(label(row)), found.last_safe or MISSING, found.first_harmful or MISSING]
+        [safe(label(row)), found.last_safe or MISSING, found.first_harmful or MISSING]
         for row in table.rows
         if (found := table.cliffs.get(row.name))
     ]
-    return f"## The cliff\n\n{text}\n\n{_table(['', 'proven safe down to', 'proven harmful from'], rows)}"
+    return f"## The cliff\n\n{text}\n\n{as_table(['', 'proven safe down to', 'proven harmful from'], rows)}"
 
 
 def _ranking(table: Table) -> str:
@@ -163,11 +163,11 @@ def _ranking(table: Table) -> str:
     levels = [level for level in table.compared if level != table.noise_floor]
     places = range(max(len(ranks) for ranks in table.ranking.values()))
     rows = [[str(place + 1), *(_ranked(table.ranking[level][place]) for level in levels)] for place in places]
-    return f"## What breaks first\n\n{text}\n\n{_table(['', *levels], rows, is_text=True)}"
+    return f"## What breaks first\n\n{text}\n\n{as_table(['', *levels], rows, is_text=True)}"
 
 
 def _ranked(rank: Rank) -> str:
-    return f"{_safe(rank.category.replace('_', ' '))} ({rank.best}–{rank.worst})"
+    return f"{safe(rank.category.replace('_', ' '))} ({rank.best}–{rank.worst})"
 
 
 def _measures(table: Table) -> str:
@@ -182,11 +182,11 @@ def _measures(table: Table) -> str:
         for row in table.measures
     ]
     text = (
-        f"Means over the items that have the measure; behind those of a level the change against {_safe(table.baseline)} with its "
+        f"Means over the items that have the measure; behind those of a level the change against {safe(table.baseline)} with its "
         "interval, = where it is the same for every item."
     )
-    head = ["", "items / templates", _safe(table.baseline), *map(_safe, table.compared)]
-    return f"## Behavior\n\n{text}{without_interval(table)}\n\n{_table(head, rows)}"
+    head = ["", "items / templates", safe(table.baseline), *map(safe, table.compared)]
+    return f"## Behavior\n\n{text}{without_interval(table)}\n\n{as_table(head, rows)}"
 
 
 def _changed(value: str, difference: str) -> str:
@@ -201,16 +201,16 @@ def _flipped(table: Table, items: Sequence[ItemRow]) -> str:
         other = next(i for i, score in enumerate(item.scores) if score != item.scores[0])
         rows.append(
             [
-                _safe(item.id),
-                _safe(str(item.document.get("question", ""))),
-                _safe(str(item.document.get("target", ""))),
-                f"{item.scores[0]:g}: {_safe(_end(item.responses[0]))}",
-                f"{names[other]} {item.scores[other]:g}: {_safe(_end(item.responses[other]))}",
+                safe(item.id),
+                safe(str(item.document.get("question", ""))),
+                safe(str(item.document.get("target", ""))),
+                f"{item.scores[0]:g}: {safe(_end(item.responses[0]))}",
+                f"{names[other]} {item.scores[other]:g}: {safe(_end(item.responses[other]))}",
                 str(item.n_flips),
             ]
         )
     head = ["item", "question", "target", table.baseline, "first other level", "levels that differ"]
-    return f"## Items that flipped most\n\n{_table(head, rows, is_text=True)}"
+    return f"## Items that flipped most\n\n{as_table(head, rows, is_text=True)}"
 
 
 def _end(text: str) -> str:
@@ -227,14 +227,14 @@ def _hallucination(table: Table) -> str:
     )
     rows = [
         [
-            "all categories" if row.name == "all" else _safe(row.name.replace("_", " ")),
+            "all categories" if row.name == "all" else safe(row.name.replace("_", " ")),
             counts(row),
             _joined(*share(row.baseline)),
             *(_joined(*share(cell.score), mark(cell, table.settings.confidence)) for cell in row.cells),
         ]
         for row in table.hallucination
     ]
-    return f"## Hallucination\n\n{text}\n\n{_table(['', 'items / templates', table.baseline, *table.compared], rows)}"
+    return f"## Hallucination\n\n{text}\n\n{as_table(['', 'items / templates', table.baseline, *table.compared], rows)}"
 
 
 def _expected(table: Table) -> str:
@@ -244,17 +244,17 @@ def _expected(table: Table) -> str:
         "LLM Models: From Q8 to Q2” expects (sections 2 and 5). The document reports no measurement behind its ranges."
     )
     head = ["", "level", "expected", "measured", ""]
-    scopes = [[_safe(entry.scope), *_beside(entry)] for entry in table.expected if entry.statement is None]
+    scopes = [[safe(entry.scope), *_beside(entry)] for entry in table.expected if entry.statement is None]
     categories = [
-        [_safe(entry.scope.replace("_", " ")), *_beside(entry), _safe(entry.statement)]
+        [safe(entry.scope.replace("_", " ")), *_beside(entry), safe(entry.statement)]
         for entry in table.expected
         if entry.statement is not None
     ]
-    parts = ["## Measured against expected", text, _table(head, scopes)]
+    parts = ["## Measured against expected", text, as_table(head, scopes)]
     if categories:
         parts += [
             "Category by category, with the general range of the level and the document's words (section 4):",
-            _table([*head, "the document says"], categories),
+            as_table([*head, "the document says"], categories),
         ]
     return "\n\n".join(parts)
 
@@ -280,18 +280,5 @@ def _provenance(table: Table) -> str:
         "commit": source.git_commit,
         "hardware": ", ".join(f"{name} {value}" for name, value in source.hardware.items() if value is not None),
     }
-    lines = [f"* {name}: {_safe(str(value))}" for name, value in facts.items() if value]
+    lines = [f"* {name}: {safe(str(value))}" for name, value in facts.items() if value]
     return f"## How these numbers were made\n\n{method(table)}\n\n" + "\n".join(lines)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, is_text: bool = False) -> str:
-    """A table of numbers, or of text, behind a first column of names."""
-    rule = ["---", *["---" if is_text else "--:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def _safe(text: str, longest: int | None = LONGEST_TEXT) -> str:
-    """Text from files shown as text: nothing in it can end a cell, start a tag or become a link."""
-    one_line = " ".join(text.split())
-    shortened = one_line if longest is None or len(one_line) <= longest else one_line[:longest] + "…"
-    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", shortened)

@@ -1,28 +1,13 @@
-"""The report as one HTML file that needs no network: tables as HTML, figures as Vega-Lite, and every item with its responses.
+"""The report as one HTML file that needs no network: tables, figures, and every item with its responses."""
 
-Text from models and files enters in two ways, and as text in both: through Jinja's escaping, and as JSON that the script of the page
-writes with textContent. The page's own policy lets it run the two scripts it was made with, by their hashes, and load nothing at all.
-"""
-
-import base64
-import contextlib
-import hashlib
-import json
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-import jinja2
-import vl_convert
-
-from qbench.errors import RunError
-from qbench.records import write_atomically
+from qbench import pages
+from qbench.pages import Entry, Grid, Menu, Part
+from qbench.pages.figures import DATA
 from qbench.report import charts
 from qbench.report.browser import Packed, pack
 from qbench.report.findings import at_a_glance, findings
@@ -52,134 +37,44 @@ from qbench.stats import Verdict
 TONES = {Verdict.DEGRADED: "loss", Verdict.IMPROVED: "gain", Verdict.UNDECIDED: "open"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One cell of a table on the page: a value, its interval below it, and a tone."""
-
-    text: str
-    below: str = ""
-    tone: str = ""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table on the page."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[Entry]]
-    about: str
-    """Its accessible name."""
-    is_text: bool = False
-
-
-@dataclass(frozen=True)
-class Part:
-    """A section: words, figures and tables under a heading."""
-
-    id: str
-    title: str
-    text: str = ""
-    figure: str = ""
-    grids: Sequence[Grid] = ()
-    folded: Sequence[Grid] = ()
-    """Tables that are shown on request, since a figure says the same."""
-    has_marks: bool = False
-    """Whether the legend of the marks stands below."""
-
-
 def render(table: Table) -> str:
     """Return the page."""
     packed = pack(table)
     specs = _specs(table)
-    script = _source("page.js")
-    vega = _vega()
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["unbroken"] = _unbroken
-    return environment.from_string(_source("page.html")).render(
-        table=table,
+    return pages.render(
+        specs,
+        template=pages.source("report.html", __package__),
+        style=pages.source("items.css", __package__),
+        scripts=[pages.source("items.js", __package__)],
         title=title(table),
+        kicker=" · ".join(filter(None, ("qbench report", table.provenance.run))),
         notice=DEMONSTRATION if table.provenance.is_demonstration else "",
-        caption=caption(table),
         glance=_glance(table),
         findings=findings(table),
-        legend=legend(table),
-        not_estimable=not_estimable(table),
         parts=[part for part in _parts(table, specs) if part.figure or part.grids],
-        forest=_forest_choices(table) if "forest" in specs else None,
-        items=packed,
-        browser=_browser_choices(packed),
         method=method(table),
         provenance=_provenance(table),
-        style=_source("page.css"),
-        charts=_json({"specs": specs, "dark": charts.DARK}),
-        vega=vega,
-        script=script,
-        policy=_policy(vega, script),
+        table=table,
+        items=packed,
+        browser=_browser_choices(packed),
     )
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script in which nothing ends the script.
-
-    vl-convert takes seconds to bundle what never changes with its version, so the bundle is kept in the user's cache.
-    """
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    kept = Path(caches, "qbench", f"vega-{version('vl-convert-python')}.js")
-    if kept.is_file():
-        return kept.read_bytes().decode()
-    bundle = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # as its documentation has it
-    script = re.sub("<(?=/script|!--)", r"\\x3c", bundle, flags=re.IGNORECASE)
-    if kept.is_absolute():  # without a home it is not
-        with contextlib.suppress(RunError):  # what cannot be kept is made every time
-            write_atomically(kept, script.encode())
-    return script
-
-
-def _source(name: str) -> str:
-    return files("qbench.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _unbroken(text: str) -> str:
-    """No line ends inside an interval or in front of a unit."""
-    joined = re.sub(r"\[[^\]]*\]", lambda interval: interval[0].replace(" ", "\u00a0"), text)
-    return re.sub(r"(?<=\d) (?=%|points|\[)", "\u00a0", joined)
-
-
-def _json(content: Any) -> str:
-    """JSON that cannot end the element it stands in."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")
-
-
-def _policy(*scripts: str) -> str:
-    """Run these scripts and nothing else; load nothing."""
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def _specs(table: Table) -> dict[str, Any]:
     """The figures that there is something to draw in."""
     drawn = {name: draw(table) for name, draw in charts.FIGURES.items() if name != "curves"}
     drawn["forest"] = charts.forest(table)
-    found: dict[str, Any] = {name: spec for name, spec in drawn.items() if spec["datasets"][charts.DATA]}
-    panels = [spec for spec in charts.panels(table) if spec["datasets"][charts.DATA]]
+    found: dict[str, Any] = {name: spec for name, spec in drawn.items() if spec["datasets"][DATA]}
+    panels = [spec for spec in charts.panels(table) if spec["datasets"][DATA]]
     return {**found, **({"curves": panels} if panels else {})}
 
 
-Options = list[tuple[str, str]]
-"""Of a menu on the page: values and what they are called."""
-
-
-def _forest_choices(table: Table) -> dict[str, Any]:
+def _forest_menus(table: Table) -> list[Menu]:
     levels = [level for level in table.compared if level != table.noise_floor]
-    return {
-        "labels": _named(sorted({row.category for row in table.templates})),
-        "levels": [(level, level) for level in levels],
-        "level": levels[-1],
-    }
+    return [
+        Menu("category", "category", _named(sorted({row.category for row in table.templates}))),
+        Menu("level", "level", [(level, level) for level in levels], levels[-1]),
+    ]
 
 
 def _browser_choices(packed: Packed) -> dict[str, Any]:
@@ -193,7 +88,7 @@ def _browser_choices(packed: Packed) -> dict[str, Any]:
     }
 
 
-def _named(names: Iterable[str]) -> Options:
+def _named(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in names]
 
 
@@ -210,7 +105,9 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         "Where it broke",
         f"{caption(table)}. Red is a proven loss and blue a proven gain; a cell without a color is within the margin or undecided.",
         figure("heatmap"),
-        has_marks=True,
+        "natural",
+        legend=legend(table),
+        notes=not_estimable(table),
     )
     floor = "; a gray band is the noise floor" if table.noise_floor else ""
     yield Part(
@@ -218,6 +115,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         "How it broke",
         f"The same differences along the levels, all on one scale. Bands are {confidence} intervals{floor}.",
         figure("curves"),
+        "panels",
     )
     yield Part(
         "table",
@@ -257,7 +155,8 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         "Cost and quality",
         f"Score against bits per weight. The line joins the levels that no cheaper one reaches. {ABOUT_COSTS}",
         figure("pareto"),
-        [_levels(table)],
+        "narrow",
+        grids=[_levels(table)],
     )
     if table.difficulty:
         yield Part(
@@ -265,6 +164,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
             "Difficulty",
             f"Score of the bank's items by difficulty, with {confidence} intervals.",
             figure("difficulty"),
+            "narrow",
             folded=[_differences(table, table.difficulty, "Differences by difficulty")],
         )
     yield Part(
@@ -272,6 +172,8 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         "Template by template",
         f"The difference of every template from its own items alone, with {confidence} intervals for fresh items of the same template.",
         figure("forest"),
+        "narrow",
+        _forest_menus(table) if figure("forest") else (),
     )
     if table.hallucination:
         yield Part(
