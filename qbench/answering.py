@@ -59,6 +59,11 @@ class Answering(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
         self.record_failures = False
         """True: a prompt with NaN logits gets a note and a marked response; False: it ends the evaluation."""
 
+    @property
+    def can_be_timed(self) -> bool:
+        """Whether one stream can be timed. An encoder-decoder does not go on from its prompt."""
+        return bool(self.backend == "causal")
+
     # ------------------------------------------------------------ levels
 
     def set_level(self, name: str) -> Proof:

@@ -87,6 +87,12 @@ def _add_sweep(commands: Any) -> None:
         help="what makes and runs the levels: intx, or gguf for files of llama.cpp (default: intx)",
     )
     sweep.add_argument(
+        "--model-backend",
+        "--model_backend",
+        metavar="NAME",
+        help="what runs the levels, where the engine does not: vllm",
+    )
+    sweep.add_argument(
         "--tasks",
         type=_names,
         metavar="A,B,…",
@@ -385,6 +391,7 @@ def _sweep(options: argparse.Namespace) -> int:
         options,
         "levels",
         "engine",
+        "model_backend",
         "tasks",
         "run",
         "items",

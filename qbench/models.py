@@ -28,7 +28,7 @@ from qbench.levels import Rung
 from qbench.notes import Note
 from qbench.quant import bnb
 from qbench.quant.apply import apply
-from qbench.quant.as_is import check_vocabulary, configuration
+from qbench.quant.as_is import check_full_precision, check_vocabulary, configuration
 from qbench.quant.loaded import prove, stored_in, widen, without_import_complaints
 from qbench.quant.modules import units
 from qbench.quant.weights import Checkpoint, Stored
@@ -41,11 +41,22 @@ def nano_path() -> str:
 
 MODELS = {"gguf": "qbench.gguf.model:GGUFLM"}
 """Engines that bring a model of their own; all others are levels of lm-eval's Hugging Face model."""
+BACKENDS = {"vllm": "qbench.vllm:VLLMLM"}
+"""Programs beside transformers that run the levels of the other engines."""
 
 
-def open_model(**arguments: Any) -> Any:
-    """The model for lm-eval that these arguments describe, of the class that their ``engine`` needs."""
-    target = MODELS.get(arguments.get("engine", ""))
+def open_model(model_backend: str | None = None, **arguments: Any) -> Any:
+    """The model for lm-eval that these arguments describe, of the class that their backend or their engine needs.
+
+    Raises:
+        ModelError: there is no such backend.
+    """
+    if model_backend is not None and model_backend not in BACKENDS:
+        raise ModelError(
+            f"There is no model backend {model_backend!r}; known is {', '.join(BACKENDS)}, and without one the engine runs its levels "
+            "itself."
+        )
+    target = BACKENDS.get(model_backend or "") or MODELS.get(arguments.get("engine", ""))
     if target is None:
         return QBenchLM(**arguments)
     module, _, name = target.partition(":")
@@ -173,15 +184,8 @@ class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
         self._load(self._wanted)
 
     def _check_full_precision(self) -> None:
-        """
-        Raises:
-            LevelError: the model is quantized, and asked for at a level that is made of full precision.
-        """
-        if not self._wanted.is_made_on_loading and getattr(self.config, "quantization_config", None) is not None:
-            name = self.config.name_or_path or "This model"
-            raise LevelError(
-                f"{name} is quantized already; give its full-precision model, and this one as the level as-is:PATH."
-            )
+        if not self._wanted.is_made_on_loading:
+            check_full_precision(self.config)
 
     def _load(self, level: Rung) -> None:
         """Let lm-eval load the weights: the checkpoint's own, or what a level has a library make of them.

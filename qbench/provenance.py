@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 LIBRARIES = ("qbench", "lm_eval", "torch", "transformers", "torchao", "datasets", "numpy", "scipy", "sympy")
-OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gguf", "gptqmodel", "llama_cpp_python", "optimum")
+OPTIONAL_LIBRARIES = ("bitsandbytes", "compressed_tensors", "gguf", "gptqmodel", "llama_cpp_python", "optimum", "vllm")
 
 
 def versions() -> dict[str, str]:

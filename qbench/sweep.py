@@ -22,12 +22,12 @@ from tqdm import tqdm
 
 from qbench import bank, levels, looks, provenance, records
 from qbench import cost as costs
+from qbench.answering import Answering
 from qbench.errors import QBenchError, RunError, did_you_mean
 from qbench.gguf.files import open_file
-from qbench.gguf.model import GGUFLM
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.levels import Rung
-from qbench.models import QBenchLM, nano_path, open_model
+from qbench.models import nano_path, open_model
 from qbench.notes import Note
 from qbench.quant.as_is import quantization
 from qbench.quant.weights import Checkpoint
@@ -40,6 +40,8 @@ DEFAULT_TASKS = ("qbench_*",)
 DEFAULT_BATCH_SIZE = 64
 DECIDED = "decided"
 DEFAULT_ENGINE = "intx"
+OWN_ARGUMENTS = {"pretrained", "level", "batch_size", "engine", "model_backend"}
+"""Of a model, which the sweep sets."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Plan:
     until: str | None = None
     """``decided`` if the sweep may end before everything is asked; then margin, confidence and the looks say when."""
     looks: list[dict[str, Any]] | None = None
+    model_backend: str | None = None
+    """The program that runs the levels, where it is not the engine's own."""
 
     @property
     def baseline(self) -> str:
@@ -110,6 +114,7 @@ def sweep(
     metadata: Mapping[str, Any] | None = None,
     include_path: Sequence[Path] = (),
     engine: str = DEFAULT_ENGINE,
+    model_backend: str | None = None,
     noise_floor: bool = True,
     drafts: bool = True,
     cost: bool = True,
@@ -135,6 +140,7 @@ def sweep(
         metadata: further arguments of the tasks, as lm-eval's ``--metadata``: ``{"qb_context_tokens": [8192]}``.
         include_path: folders with task YAMLs of one's own.
         engine: what makes and runs the levels: ``intx``, or ``gguf`` for files of llama.cpp.
+        model_backend: ``vllm`` has vLLM run the levels; by default the engine does.
         noise_floor: also evaluate the baseline a second time, at another batch size.
         drafts: verify the response of the level above before decoding (see `qbench.decoding`).
         cost: measure each level's speed and energy on a prompt of its own, for a second or two (see `qbench.cost`).
@@ -156,9 +162,9 @@ def sweep(
     if until is not None:
         _check_looks(until, levels, limit)
     settings = Settings(margin, confidence)
-    if own := sorted({"pretrained", "level", "batch_size", "engine"} & (model_args or {}).keys()):
+    if own := sorted(OWN_ARGUMENTS & (model_args or {}).keys()):
         raise QBenchError(
-            f"The model arguments must not set {', '.join(own)}: --model, --levels, --batch-size and --engine do."
+            f"The model arguments must not set {', '.join(own)}: --model, --levels, --batch-size, --engine and --model-backend do."
         )
     # As lm_eval does, with the model's arguments: qbench-long counts in the tokens of its tokenizer.
     asked = {**(model_args or {}), "pretrained": model or nano_path()}
@@ -169,7 +175,13 @@ def sweep(
         with quiet():
             loaded = load_tasks(manager, names, num_fewshot, seed)
             started = time.perf_counter()
-            lm = open_model(pretrained=model or nano_path(), engine=engine, batch_size=batch_size, **(model_args or {}))
+            lm = open_model(
+                model_backend,
+                pretrained=model or nano_path(),
+                engine=engine,
+                batch_size=batch_size,
+                **(model_args or {}),
+            )
             load_seconds = time.perf_counter() - started
         lm.record_failures = True
         documents = (
@@ -196,6 +208,7 @@ def sweep(
             confidence=confidence,
             until=until,
             looks=looks.declared(documents, seed=seed, confidence=confidence) if until else None,
+            model_backend=model_backend,
         )
         _write_plan(run_dir, plan)
         folders = [(name, _folder(name)) for name in levels]
@@ -327,7 +340,7 @@ def _ask_in_looks(
 class _Bench:
     """What every cell of a sweep needs: the model, where to write to, and the plan."""
 
-    lm: QBenchLM | GGUFLM
+    lm: Answering
     run_dir: Path
     plan: Plan
     bar: Any
@@ -348,7 +361,8 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
     bench.bar.update(len(cells) - sum(map(len, unfinished)))
     if not unfinished:
         return
-    costs.reset_peak()
+    if lm.is_in_process:
+        costs.reset_peak()
     started = time.perf_counter()
     with quiet():
         proof = lm.set_level(name)
@@ -358,9 +372,8 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
     is_repeat = folder.endswith(REPEAT)
     # The noise floor asks what another batch size alone changes, so it must decode for itself.
     lm.batch_size_per_gpu = max(1, plan.batch_size // 3) if is_repeat else plan.batch_size
-    sources = (
-        _draft_sources(bench.run_dir, plan, folder, proof.bits_per_weight) if bench.drafts and not is_repeat else []
-    )
+    with_drafts = bench.drafts and lm.takes_drafts and not is_repeat
+    sources = _draft_sources(bench.run_dir, plan, folder, proof.bits_per_weight) if with_drafts else []
     for portion in unfinished:
         bench.bar.set_description(f"{folder} {portion[0].name.removeprefix('qbench_')}")
         finished |= _evaluate(lm, portion, level_dir, sources, plan)
@@ -371,7 +384,7 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
                 **_provenance(lm, plan),
                 **({"shares": [look["share"] for look in plan.looks]} if plan.looks else {}),
                 "draft_from": sources[0].dir.name if sources else None,
-                "cost": {**cost, "peak_bytes": max(costs.peak_bytes(), cost.get("peak_bytes", 0))},
+                "cost": {**cost, "peak_bytes": _peak_bytes(lm, cost)},
                 "proof": proof.to_json(),
                 "cells": finished,
             },
@@ -380,17 +393,21 @@ def _run_level(bench: _Bench, name: str, folder: str, cells: Sequence[Cell]) -> 
 
 
 def _cost(bench: _Bench, quantize_seconds: float) -> dict[str, Any]:
-    """What a level takes once it is made. An encoder-decoder does not go on from its prompt; its speed is not measured."""
-    lm, is_timed = bench.lm, bench.with_speed and bench.lm.backend == "causal"
-    speed = costs.measure(lm.timed_pass, lm.max_length) if is_timed else costs.Speed()
+    """What a level takes once it is made."""
+    lm = bench.lm
+    speed = costs.measure(lm.timed_pass, lm.max_length) if bench.with_speed and lm.can_be_timed else costs.Speed()
     return {
         "load_seconds": bench.load_seconds,
         "quantize_seconds": quantize_seconds,
         "device": lm.device.type,
         "arithmetic": _arithmetic(lm.level),
-        "resident_bytes": costs.resident_bytes(),
+        "resident_bytes": costs.resident_bytes() if lm.is_in_process else None,
         **asdict(speed),
     }
+
+
+def _peak_bytes(lm: Answering, cost: Mapping[str, Any]) -> int | None:
+    return max(costs.peak_bytes(), cost.get("peak_bytes", 0)) if lm.is_in_process else None
 
 
 def _arithmetic(level: Rung) -> str:
@@ -425,7 +442,7 @@ def _is_finished(level_dir: Path, finished: Mapping[str, Any], cell: Cell) -> bo
 
 
 def _evaluate(
-    lm: QBenchLM | GGUFLM, cells: Sequence[Cell], level_dir: Path, sources: Sequence[records.Run], plan: Plan
+    lm: Answering, cells: Sequence[Cell], level_dir: Path, sources: Sequence[records.Run], plan: Plan
 ) -> dict[str, Any]:
     """Let lm-eval evaluate a portion of cells, write their samples, and return what run.json says of them."""
     lm.notes = {}
@@ -507,7 +524,7 @@ def _drafts(sources: Sequence[records.Run], cell: Cell) -> Iterator[tuple[str, s
 # ---------------------------------------------------------------- provenance
 
 
-def _provenance(lm: QBenchLM | GGUFLM, plan: Plan) -> dict[str, Any]:
+def _provenance(lm: Answering, plan: Plan) -> dict[str, Any]:
     assert lm.proof is not None
     return {
         "model": {
@@ -520,6 +537,7 @@ def _provenance(lm: QBenchLM | GGUFLM, plan: Plan) -> dict[str, Any]:
         "seeds": {"items": plan.seed, "fewshot": plan.seed},
         "batch_size": lm.batch_size_per_gpu,
         "engine": plan.engine,
+        "model_backend": plan.model_backend,
         "versions": provenance.versions(),
         "git_commit": provenance.git_commit(),
         "hardware": provenance.hardware(),

@@ -48,6 +48,7 @@ BENCH = [
     "cost",
     "models",
     "gguf",
+    "vllm",
     "harness",
     "provenance",
     "sweep",

@@ -5,7 +5,7 @@ from typing import Any
 import transformers
 from transformers.utils.hub import cached_file
 
-from qbench.errors import ModelError
+from qbench.errors import LevelError, ModelError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
@@ -25,6 +25,19 @@ def quantization(path: str) -> dict[str, Any] | None:
         ) from None
     said = getattr(config, "quantization_config", None)
     return dict(said if isinstance(said, dict) else said.to_dict()) if said is not None else None
+
+
+def check_full_precision(config: Any) -> None:
+    """Make sure that a model which levels are made of is no ready-made checkpoint: lowering codes a second time measures nothing.
+
+    Raises:
+        LevelError: it is quantized already.
+    """
+    if getattr(config, "quantization_config", None) is not None:
+        raise LevelError(
+            f"{config.name_or_path or 'This model'} is quantized already; give its full-precision model, and this one as the level "
+            "as-is:PATH."
+        )
 
 
 def configuration(path: str) -> Any:

@@ -6,19 +6,21 @@ what it makes of unit vectors. So one proof serves GPTQ, AWQ, FP8, compressed-te
 
 import contextlib
 import copy
+import functools
 import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
+import transformers
 
 from qbench.errors import LevelError
 from qbench.levels import AsIs, Level, Rung
 from qbench.quant.modules import Loader, Unit, kept, units
 from qbench.quant.proof import ModuleProof, Proof, vector_bytes
-from qbench.quant.weights import Stored
+from qbench.quant.weights import Checkpoint, Stored
 
 N_PROBED = 512
 """Inputs of a layer, evenly spaced, whose weights are compared with the original; all of them where there are no more."""
@@ -64,14 +66,56 @@ def prove(model: Any, level: Rung, stored: Mapping[str, Stored], load: Loader | 
     Raises:
         LevelError: the engine found nothing to quantize, or a checkpoint holds the very weights of the full-precision model.
     """
-    is_file = isinstance(level, AsIs)
     resident_bytes = sum(tensor.n_bytes for tensor in stored_in(model).values())  # before the model is used
     # compressed-tensors unpacks at the first pass.
     model(**{name: tensor.to(model.device) for name, tensor in model.dummy_inputs.items()})
-    skeleton = _skeleton(model)
+    columns = functools.partial(_columns_of_model, model)
+    return _prove(_skeleton(type(model), model.config), level, stored, resident_bytes, columns, load)
+
+
+def prove_files(level: AsIs, config: Any, load: Loader) -> Proof:
+    """Say what the files of a ready-made checkpoint hold, for a program that loads them by itself.
+
+    Args:
+        level: the checkpoint.
+        config: of the full-precision model.
+        load: gives a weight of the full-precision model by parameter name, or raises KeyError.
+
+    Returns:
+        The proof. What codes stand for is for that program to know, so a quantized weight has no error here.
+
+    Raises:
+        LevelError: the checkpoint holds the very weights of the full-precision model.
+    """
+    checkpoint = Checkpoint(level.path)
+    stored = checkpoint.stored()
+    resident_bytes = sum(tensor.n_bytes for tensor in stored.values())
+    columns = functools.partial(_columns_of_file, checkpoint)
+    return _prove(empty_model(config), level, stored, resident_bytes, columns, load)
+
+
+def empty_model(config: Any) -> torch.nn.Module:
+    """A causal language model that has shapes and no weights."""
+    with without_import_complaints():
+        return _skeleton(transformers.AutoModelForCausalLM.from_config, config)
+
+
+Columns = Callable[[Unit, torch.Tensor, bool], torch.Tensor | None]
+"""Gives columns of the (out, in) weight that a unit multiplies with; the flag says whether it is quantized. None if they are not known."""
+
+
+def _prove(
+    skeleton: torch.nn.Module,
+    level: Rung,
+    stored: Mapping[str, Stored],
+    resident_bytes: int,
+    columns: Columns,
+    load: Loader | None,
+) -> Proof:
+    is_file = isinstance(level, AsIs)
     found = units(skeleton)
     files = _by_module(stored, [unit.name for unit in found])
-    proofs = [_prove(model, unit, level, files[unit.name], load) for unit in found if unit.name in files]
+    proofs = [_prove_unit(unit, level, files[unit.name], columns, load) for unit in found if unit.name in files]
     proofs += [
         ModuleProof.as_loaded(
             name.removesuffix(".weight"), parameter.numel(), stored[name].n_bytes if is_file else None
@@ -83,8 +127,7 @@ def prove(model: Any, level: Rung, stored: Mapping[str, Stored], load: Loader | 
         raise LevelError(
             f"Level {level.name} changed nothing: bitsandbytes found no layer of this model that it knows."
         )
-    errors = [proof.relative_error for proof in proofs if not math.isnan(proof.relative_error)]
-    if is_file and errors and not any(errors):
+    if is_file and all(proof.relative_error == 0 for proof in proofs):
         raise LevelError(f"{level.name} holds the very weights of the model that it is compared with.")
     n_stored = sum(tensor.n_bytes for tensor in stored.values())
     return Proof(
@@ -117,16 +160,15 @@ def _is_float(tensor: torch.Tensor) -> bool:
     return not hasattr(tensor, FLATTEN) and tensor.is_floating_point() and tensor.element_size() > 1
 
 
-def _skeleton(model: torch.nn.Module) -> torch.nn.Module:
+def _skeleton(make: Callable[[Any], Any], config: Any) -> torch.nn.Module:
     """The same architecture without weights and without quantization: what its weights would be called, and how many there are."""
-    config = copy.deepcopy(model.config)
+    config = copy.deepcopy(config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     with torch.device("meta"):
-        made: Any = type(model)(config)
-    made.tie_weights()
-    skeleton: torch.nn.Module = made
-    return skeleton
+        skeleton = make(config)
+    skeleton.tie_weights()
+    return cast(torch.nn.Module, skeleton)
 
 
 def _by_module(stored: Mapping[str, Stored], modules: list[str]) -> dict[str, list[Stored]]:
@@ -142,7 +184,7 @@ def _by_module(stored: Mapping[str, Stored], modules: list[str]) -> dict[str, li
     return dict(found)
 
 
-def _prove(model: torch.nn.Module, unit: Unit, level: Rung, stored: list[Stored], load: Loader | None) -> ModuleProof:
+def _prove_unit(unit: Unit, level: Rung, stored: list[Stored], columns: Columns, load: Loader | None) -> ModuleProof:
     n_weights, n_bytes = unit.weight.numel(), sum(tensor.n_bytes for tensor in stored)
     is_quantized = not all(tensor.is_float for tensor in stored)
     if not is_quantized and not isinstance(level, AsIs):
@@ -152,42 +194,48 @@ def _prove(model: torch.nn.Module, unit: Unit, level: Rung, stored: list[Stored]
         level=level.name if is_quantized else "fp16",
         bits=int(8 * n_bytes / n_weights) if is_quantized else None,
         group_size=level.group_size if is_quantized and isinstance(level, Level) else None,
-        relative_error=_relative_error(model, unit, is_quantized, load),
+        relative_error=_relative_error(unit, is_quantized, columns, load),
         n_weights=n_weights,
         storage_bytes=n_bytes,
     )
 
 
-def _relative_error(model: Any, unit: Unit, is_quantized: bool, load: Loader | None) -> float:
+def _relative_error(unit: Unit, is_quantized: bool, columns: Columns, load: Loader | None) -> float:
     """Of the weight that the layer has against the original, over some of its inputs; NaN where either cannot be told."""
     try:
         original = load(unit.parameter_name) if load else None
     except KeyError:
         original = None
-    module = model.get_submodule(unit.name)
-    if (
-        original is None
-        or original.shape != unit.weight.shape
-        or (is_quantized and isinstance(module, torch.nn.Embedding))
-    ):
+    if original is None or original.shape != unit.weight.shape:
         return math.nan
     (rows,) = unit.matrices(original)
-    n_inputs = rows.shape[1]
-    inputs = torch.linspace(0, n_inputs - 1, min(N_PROBED, n_inputs)).long()
-    if is_quantized:
-        actual = _columns(module, inputs, n_inputs, model.dtype)
-    else:
-        actual = unit.matrices(module.get_parameter("weight"))[0][:, inputs.to(original.device)]
+    inputs = torch.linspace(0, rows.shape[1] - 1, min(N_PROBED, rows.shape[1])).long()
+    actual = columns(unit, inputs, is_quantized)
+    if actual is None:
+        return math.nan
     expected = rows[:, inputs].to(actual.device, torch.float32)
     change, total = torch.linalg.vector_norm(actual.float() - expected), torch.linalg.vector_norm(expected)
     return float(change / total) if total else 0.0
 
 
-def _columns(module: torch.nn.Module, inputs: torch.Tensor, n_inputs: int, dtype: torch.dtype) -> torch.Tensor:
-    """Columns of the (out, in) weight that a layer multiplies with: its answers to unit vectors, less its bias."""
+def _columns_of_model(model: Any, unit: Unit, inputs: torch.Tensor, is_quantized: bool) -> torch.Tensor | None:
+    """Of a loaded model. What a quantized layer multiplies with are its answers to unit vectors, less its bias."""
+    module = model.get_submodule(unit.name)
+    if not is_quantized:
+        weight = module.get_parameter("weight")
+        return unit.matrices(weight)[0][:, inputs.to(weight.device)]
+    if isinstance(module, torch.nn.Embedding):
+        return None
     device = next(tensor.device for tensor in (*module.parameters(), *module.buffers()))
-    vectors = torch.zeros(len(inputs), n_inputs, device=device, dtype=dtype)
+    (rows,) = unit.matrices(unit.weight)
+    vectors = torch.zeros(len(inputs), rows.shape[1], device=device, dtype=model.dtype)
     vectors[torch.arange(len(inputs)), inputs] = 1
     answers: torch.Tensor = module(vectors)
     bias = getattr(module, "bias", None)
     return (answers if bias is None else answers - bias).T
+
+
+def _columns_of_file(
+    checkpoint: Checkpoint, unit: Unit, inputs: torch.Tensor, is_quantized: bool
+) -> torch.Tensor | None:
+    return None if is_quantized else unit.matrices(checkpoint[unit.parameter_name])[0][:, inputs]
