@@ -35,7 +35,7 @@ try:
     from vllm.distributed import cleanup_dist_env_and_memory
     from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
 except ImportError as error:
-    raise ModelError(f"The model backend vllm needs vLLM ({error}): pip install 'lm-eval[vllm]'.") from None
+    raise ModelError(f"The model backend vllm needs vLLM ({error}): pip install 'qbench[vllm]'.") from None
 
 
 class VLLMLM(Answering, VLLM):  # type: ignore[misc]  # lm-eval ships no types

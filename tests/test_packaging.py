@@ -80,17 +80,18 @@ def test_lm_eval_can_discover_what_we_provide(wheel: Path) -> None:
     assert dict(points["console_scripts"]) == {"qbench": "qbench.cli:main"}
 
 
-OF_THE_EXTRA_GGUF = {"gguf": "gguf", "llama_cpp": "llama-cpp-python"}
-"""Modules that an optional engine imports when it is asked for, and their distributions."""
+OF_AN_EXTRA = {"gguf": "gguf", "llama_cpp": "llama-cpp-python", "vllm": "lm-eval[vllm]"}
+"""Modules that an optional engine or backend imports when it is asked for, and what its extra requires for them."""
 
 
 def test_every_third_party_import_is_a_declared_dependency(project: dict[str, Any]) -> None:
     declared = {distribution(requirement) for requirement in project["dependencies"]}
-    extra = {distribution(requirement) for requirement in project["optional-dependencies"]["gguf"]}
+    optional = project["optional-dependencies"]
+    extras = {requirement.partition(">=")[0] for extra in ("gguf", "vllm") for requirement in optional[extra]}
     homes = packages_distributions()
     for folder in ("qbench", "scoring"):
         for module in third_party_imports(ROOT / folder):
-            if OF_THE_EXTRA_GGUF.get(module) in extra:
+            if OF_AN_EXTRA.get(module) in extras:
                 continue
             providers = {distribution(name) for name in homes.get(module, [module])}
             assert providers & declared, f"{folder} imports {module}, which no dependency in pyproject.toml provides"

@@ -176,5 +176,5 @@ def test_without_vllm_one_sentence_says_what_to_install(random_llama: Path, monk
     monkeypatch.delitem(sys.modules, "qbench.vllm", raising=False)
     monkeypatch.delitem(sys.modules, "lm_eval.models.vllm_causallms", raising=False)
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(ModelError, match=r"needs vLLM .*: pip install 'lm-eval\[vllm\]'\.$"):
+    with pytest.raises(ModelError, match=r"needs vLLM .*: pip install 'qbench\[vllm\]'\.$"):
         open_model("vllm", pretrained=str(random_llama))
