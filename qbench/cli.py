@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _add_report,
         _add_compare,
         _add_plan,
+        _add_sensitivity,
         _add_allocate,
         _add_cite,
         _add_rescore,
@@ -188,6 +189,69 @@ def _add_compare(commands: Any) -> None:
         "--out", type=Path, metavar="DIR", help="folder for the report (default: print the table only)"
     )
     _report_options(compare)
+
+
+def _add_sensitivity(commands: Any) -> None:
+    sensitivity = _command(
+        commands, "sensitivity", _sensitivity, "find out which parts of a model can be lowered, and what it costs"
+    )
+    sensitivity.add_argument(
+        "--model",
+        default="",
+        metavar="PATH",
+        help="folder or hub id (default: nano, the reference model in the package)",
+    )
+    sensitivity.add_argument(
+        "--tasks",
+        action="append",
+        metavar="A,B,…",
+        help="a probe: names or globs of lm-eval tasks, ours or others, or a .txt; NAME=A,B names it; again for another one "
+        "(default: qbench_*)",
+    )
+    sensitivity.add_argument(
+        "--formats",
+        type=_names,
+        metavar="A,B,…",
+        help="levels that a unit may be lowered to (default: q8,q6,q5,q4,q3,q2)",
+    )
+    sensitivity.add_argument(
+        "--unit", choices=("module", "layer", "block"), help="what is lowered as one (default: module)"
+    )
+    sensitivity.add_argument(
+        "--measure",
+        metavar="all|N",
+        help="also measure the cost of all or of N units, each lowered alone and each restored alone (default: predict only)",
+    )
+    sensitivity.add_argument("--out", type=Path, metavar="FILE", help="to write, and to continue (default: sens.json)")
+    sensitivity.add_argument("--sequences", type=_positive, metavar="N", help="of each probe (default: 64)")
+    sensitivity.add_argument(
+        "--responses",
+        choices=("reference", "own"),
+        help="score the items' own answers, or what the model answers (default: reference)",
+    )
+    sensitivity.add_argument("--draws", type=_positive, metavar="N", help="of labels for each sequence (default: 3)")
+    sensitivity.add_argument("--seed", type=int, help="of the draws and the bank's items")
+    sensitivity.add_argument(
+        "--max-tokens", "--max_tokens", type=_positive, metavar="N", help="leave longer items out (default: the window)"
+    )
+    sensitivity.add_argument(
+        "--batch-tokens", "--batch_tokens", type=_positive, metavar="N", help="of one pass (default: 2048)"
+    )
+    sensitivity.add_argument(
+        "--model-args",
+        "--model_args",
+        default="",
+        metavar="K=V,…",
+        help="further arguments of the model, as for lm_eval",
+    )
+    sensitivity.add_argument(
+        "--include-path",
+        "--include_path",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder with task YAMLs of your own",
+    )
 
 
 def _add_plan(commands: Any) -> None:
@@ -411,6 +475,36 @@ def _sweep(options: argparse.Namespace) -> int:
     )
     finished = sweep(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
     return _write_report(finished.dir, options)
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    from qbench import names
+
+    names.check_probes(options.model, options.formats or (), options.tasks or (), options.include_path or ())
+
+    from lm_eval.utils import simple_parse_args_string
+
+    from qbench.recommend import recommend
+    from qbench.sensitivity import sensitivity
+
+    wanted = _given(
+        options,
+        "tasks",
+        "formats",
+        "unit",
+        "measure",
+        "out",
+        "sequences",
+        "responses",
+        "draws",
+        "seed",
+        "max_tokens",
+        "batch_tokens",
+        "include_path",
+    )
+    profile = sensitivity(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
+    print(*(recommend(profile, probe=probe.name) for probe in profile.probes), sep="\n\n")
+    return 0
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -222,6 +222,19 @@ def resolve(name: str) -> Rung:
     )
 
 
+def resolve_format(name: str) -> Level:
+    """Return the level of this name that a single weight can be lowered to.
+
+    Raises:
+        LevelError: there is none of that name, or it is full precision, a mix, or made of a whole model at once.
+    """
+    level = resolve(name)
+    if not isinstance(level, Level) or level.is_full_precision or level.is_made_on_loading:
+        known = (own.name for own in LEVELS.values() if not own.is_full_precision and not own.is_made_on_loading)
+        raise LevelError(f"{name} is no format of a single weight; those are {', '.join(known)}.")
+    return level
+
+
 @functools.cache
 def shipped_mixes() -> dict[str, Path]:
     """The mixes that the source documents describe, by name."""

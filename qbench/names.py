@@ -1,4 +1,4 @@
-"""What a sweep is asked for, checked by name before torch and lm_eval are loaded, which takes seconds.
+"""What a sweep or a sensitivity profile is asked for, checked by name before torch and lm_eval are loaded, which takes seconds.
 
 Only what is surely wrong is refused here. Whether a task can be built and a model read is for `qbench.harness` and `qbench.models` to say.
 """
@@ -33,6 +33,35 @@ def check(model: str, level_names: Sequence[str], tasks: Sequence[str], include_
     for pattern in tasks:
         if pattern.startswith("qbench") and not any(fnmatchcase(name, pattern) for name in known):
             raise no_task(pattern, known)
+
+
+def check_probes(model: str, formats: Sequence[str], tasks: Sequence[str], include_path: Sequence[Path]) -> None:
+    """The same for a sensitivity profile, whose tasks are probes.
+
+    Raises:
+        LevelError, ModelError, BankError: as `check`; also a format that is none of a single weight.
+    """
+    for name in formats:
+        levels.resolve_format(name)
+    patterns = [pattern for argument in tasks for pattern in probe(argument)[1]]
+    check(model, (), [pattern for pattern in patterns if not is_text_file(pattern)], include_path)
+
+
+def probe(argument: str) -> tuple[str, list[str]]:
+    """The name and the patterns of one probe: ``qbench_numerical_*`` is called numerical; ``NAME=A,B`` names itself."""
+    name, is_named, patterns = argument.rpartition("=")
+    parts = [part for part in (part.strip() for part in patterns.split(",")) if part]
+    return (name if is_named else "+".join(map(_short, parts))), parts
+
+
+def _short(pattern: str) -> str:
+    stem = Path(pattern).stem if is_text_file(pattern) else pattern
+    return stem.removeprefix("qbench_").removesuffix("*").rstrip("_-") or "qbench"
+
+
+def is_text_file(pattern: str) -> bool:
+    """Whether a probe is a plain text file and not a task."""
+    return Path(pattern).suffix in {".txt", ".md"}
 
 
 def no_task(pattern: str, known: Iterable[str]) -> BankError:

@@ -12,7 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -214,6 +214,12 @@ class Profile:
     units: tuple[Unit, ...]
     """In the model's order. Disjoint, and together all weights that levels apply to."""
     probes: tuple[Probe, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    """What else was asked for, such as ``sequences`` and ``measure``: the same settings of the same model make the same file."""
+    bank: dict[str, str] = field(default_factory=dict)
+    """Version and SHA-256 of the question bank's release."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the libraries that can move a number."""
 
     def probe(self, name: str) -> Probe:
         """
@@ -288,7 +294,7 @@ def _no_constant(name: str) -> float:
 def _to_json(value: Any) -> Any:
     """JSON has no NaN: what is missing becomes null."""
     if is_dataclass(value):
-        return {field.name: _to_json(getattr(value, field.name)) for field in fields(value)}
+        return {own.name: _to_json(getattr(value, own.name)) for own in fields(value)}
     match value:
         case float():
             return value if math.isfinite(value) else None

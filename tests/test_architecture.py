@@ -51,6 +51,7 @@ BENCH = [
     "vllm",
     "harness",
     "provenance",
+    "sensitivity",
     "sweep",
     "probe",
     "nano",

@@ -1,0 +1,114 @@
+"""Predicted cost: what lowering a unit will cost in KL divergence, from a pass forward and a few back, at all formats at once.
+
+To second order, the KL between a model and the same model with its weights changed by ΔW is half the Fisher information's quadratic form,
+
+    KL ≈ ½ Σ_t E_y[(∂ log p_t(y) · ΔW)²],        y drawn from the model's own softmax p_t at the scored position t
+
+(Martens 2020, JMLR 21:146, section 5). Labels of different positions are drawn independently, so the squares of single positions add up
+to the square of their sum, and one pass back from all positions of a sequence at once is enough for a draw. With A = ∂(Σ_t log p_t(y_t)),
+the gradient of a sequence n in a draw k with respect to the weights, and a_o the part of A · ΔW in the rows o (outputs) of the weights,
+
+    whole  = (Σ_o a_o)²            unbiased, but one square with one degree of freedom for each sequence and draw
+    rows   = Σ_o a_o²              hundreds of squares; leaves out what the rounding of two rows has in common, which is nearly nothing
+
+    s(unit, format) = 1 / (2 K Σ_n T_n) Σ_n Σ_k (whole + rows) / 2
+
+The mean of the two ranks units better than either (docs/sensitivity.md has the measurement, with the squares of single tokens beside it,
+which leave out what the tokens of a sequence have in common, and that is much).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qbench.levels import Level
+from qbench.quant.intx import quantize
+from qbench.sensitivity.parts import Part
+from qbench.sensitivity.taps import Answer, Rows, Scored, Taps
+
+DEFAULT_DRAWS = 3
+
+
+def predict(
+    model: torch.nn.Module,
+    parts: Sequence[Part],
+    formats: Mapping[str, Level],
+    batches: Sequence[Any],
+    answer: Answer,
+    *,
+    draws: int = DEFAULT_DRAWS,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Predict the cost of every unit at every format.
+
+    Args:
+        model: in full precision; it is left as it was.
+        parts: what is lowered as one; a unit of several modules is predicted with what its modules do to one another.
+        formats: what each may be lowered to.
+        batches: whatever ``answer`` takes, each of one or more sequences.
+        answer: runs the model on a batch; see `qbench.sensitivity.taps.Scored`.
+        draws: K above; the standard error that draws add falls with its root.
+        seed: of the draws; a batch draws the same whatever other batches there are.
+
+    Returns:
+        Nats of KL of every sequence, summed over its scored positions: (units, formats, sequences), sequences in the order of the batches.
+    """
+    found = [
+        predict_batch(model, parts, formats, batch, answer, draws=draws, seed=(seed, i))
+        for i, batch in enumerate(batches)
+    ]
+    return np.concatenate(found, axis=2)
+
+
+def predict_batch(
+    model: torch.nn.Module,
+    parts: Sequence[Part],
+    formats: Mapping[str, Level],
+    batch: Any,
+    answer: Answer,
+    *,
+    draws: int,
+    seed: tuple[int, ...],
+) -> NDArray[np.float64]:
+    """`predict` for one batch."""
+    part_of = {weight.name: place for place, part in enumerate(parts) for weight in part.weights}
+
+    def take(rows: Rows) -> None:
+        full = rows.weight.float()
+        steps = torch.stack([quantize(rows.weight, level).float().sub_(full) for level in formats.values()], 1)
+        along = torch.bmm(steps, rows.gradient.permute(1, 2, 0))  # (rows, formats, sequences)
+        place = part_of[rows.unit.name]
+        whole[place] += along.sum(0)
+        apart[place] += along.square().sum(0)
+
+    with Taps(model, [weight for part in parts for weight in part.weights], take) as taps:
+        scored = answer(batch)
+        taps.n_sequences = scored.n_sequences
+        whole = torch.zeros(len(parts), len(formats), scored.n_sequences, device=scored.logits.device)
+        apart = torch.zeros_like(whole)
+        nats = torch.zeros_like(whole)
+        draw = _drawing(scored, seed)
+        for k in range(draws):
+            whole.zero_()
+            apart.zero_()
+            torch.autograd.backward(scored.logits, draw(), retain_graph=k < draws - 1)
+            nats += (whole.square() + apart) / (4 * draws)
+    found: NDArray[np.float64] = nats.double().cpu().numpy()
+    return found
+
+
+def _drawing(scored: Scored, seed: tuple[int, ...]) -> Callable[[], torch.Tensor]:
+    """Draws labels from the model's own softmax; each call gives the gradient of their log-likelihood at the logits."""
+    device = scored.logits.device
+    state = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+    generator = torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+    p = scored.logits.detach().float().softmax(-1)
+
+    def draw() -> torch.Tensor:
+        labels = torch.multinomial(p, 1, generator=generator)
+        return p.neg().scatter_add_(1, labels, torch.ones_like(labels, dtype=p.dtype)).to(scored.logits.dtype)
+
+    return draw
