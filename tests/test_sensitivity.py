@@ -169,7 +169,7 @@ def test_a_model_that_overwrites_its_inputs_is_refused_by_name() -> None:
         scored = Scored.of(model(torch.ones(2, 8)))
         watching.n_sequences = 2
         with pytest.raises(ProfileError, match="overwrites the input of second"):
-            scored.logits.sum().backward()
+            torch.autograd.backward(scored.logits.sum())
 
 
 def test_pieces_add_up(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
