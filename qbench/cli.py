@@ -252,6 +252,17 @@ def _add_sensitivity(commands: Any) -> None:
         metavar="DIR",
         help="a folder with task YAMLs of your own",
     )
+    what = sensitivity.add_subparsers(metavar="WHAT")
+    show = _command(what, "show", _sensitivity_show, "print what a profile holds, and how its probes differ")
+    show.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
+    show.add_argument(
+        "--contrast",
+        type=_names,
+        metavar="A,B",
+        help="two probes to lay side by side (default: the first two, where there are two)",
+    )
+    show.add_argument("--format", metavar="NAME", help="of the costs that are shown (default: q4, or the middle one)")
+    show.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
 
 
 def _add_plan(commands: Any) -> None:
@@ -484,7 +495,6 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
     from lm_eval.utils import simple_parse_args_string
 
-    from qbench.recommend import recommend
     from qbench.sensitivity import sensitivity
 
     wanted = _given(
@@ -503,7 +513,25 @@ def _sensitivity(options: argparse.Namespace) -> int:
         "include_path",
     )
     profile = sensitivity(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
-    print(*(recommend(profile, probe=probe.name) for probe in profile.probes), sep="\n\n")
+    return _show(profile)
+
+
+def _sensitivity_show(options: argparse.Namespace) -> int:
+    from qbench import profiles
+
+    return _show(profiles.read(options.profile), **_given(options, "contrast", "format", "confidence"))
+
+
+def _show(profile: Any, **wanted: Any) -> int:
+    from qbench.contrasts import format_of, show
+    from qbench.recommend import recommend
+
+    named = format_of(profile, wanted.get("format", ""))
+    print(
+        show(profile, **wanted),
+        *(recommend(profile, probe=probe.name, format=named) for probe in profile.probes),
+        sep="\n\n",
+    )
     return 0
 
 

@@ -146,7 +146,7 @@ class Probe:
     responses: str
     """``reference`` for the items' own answers, ``own`` for what the model answers, ``text`` for a plain file."""
     split: str
-    """Of the items: ``validation`` or ``train`` where a task has them, else ``test``; empty for a text file."""
+    """Of the items: one that lm-eval does not evaluate, where the task has one; empty for a text file."""
     sha256: str
     """Over the token ids and the scored positions of every sequence."""
     items: tuple[str, ...]
@@ -253,7 +253,7 @@ def write(profile: Profile, path: Path) -> None:
         RunError: the disk is full or the folder cannot be written.
     """
     _check(profile, path)
-    content = {"schema_version": SCHEMA_VERSION, **_to_json(profile)}
+    content = {"schema_version": SCHEMA_VERSION, **to_json(profile)}
     write_atomically(path, (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode())
 
 
@@ -276,7 +276,7 @@ def read(path: Path) -> Profile:
             "qbench sensitivity again."
         )
     try:
-        profile: Profile = _from_json(Profile, content, "")
+        profile: Profile = from_json(Profile, content, "")
     except (ValueError, QBenchError) as error:
         raise _unreadable(path, str(error)) from None
     _check(profile, path)
@@ -291,22 +291,22 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"it has {name}, which is not JSON")
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """JSON has no NaN: what is missing becomes null."""
     if is_dataclass(value):
-        return {own.name: _to_json(getattr(value, own.name)) for own in fields(value)}
+        return {own.name: to_json(getattr(value, own.name)) for own in fields(value)}
     match value:
         case float():
             return value if math.isfinite(value) else None
         case Mapping():
-            return {key: _to_json(entry) for key, entry in value.items()}
+            return {key: to_json(entry) for key, entry in value.items()}
         case list() | tuple():
-            return [_to_json(entry) for entry in value]
+            return [to_json(entry) for entry in value]
         case _:
             return value
 
 
-def _from_json(kind: Any, value: Any, where: str) -> Any:
+def from_json(kind: Any, value: Any, where: str) -> Any:
     """Make what the annotations say of what the file holds.
 
     Raises:
@@ -317,17 +317,17 @@ def _from_json(kind: Any, value: Any, where: str) -> Any:
         own = typing.get_type_hints(kind)
         if not isinstance(value, dict) or value.keys() != own.keys():
             raise ValueError(f"{where or 'the file'} must have {', '.join(own)} and nothing else")
-        return kind(**{name: _from_json(hint, value[name], f"{where}.{name}".strip(".")) for name, hint in own.items()})
+        return kind(**{name: from_json(hint, value[name], f"{where}.{name}".strip(".")) for name, hint in own.items()})
     if origin is dict and isinstance(value, dict):
-        return {key: _from_json(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
+        return {key: from_json(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
     if origin is tuple and isinstance(value, list):
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) == len(value):
             return tuple(
-                _from_json(own, entry, f"{where}[{i}]") for i, (own, entry) in enumerate(zip(kinds, value, strict=True))
+                from_json(own, entry, f"{where}[{i}]") for i, (own, entry) in enumerate(zip(kinds, value, strict=True))
             )
     if origin is types.UnionType:
-        return None if value is None else _from_json(arguments[0], value, where)
+        return None if value is None else from_json(arguments[0], value, where)
     if kind is float and value is None:
         return math.nan
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):

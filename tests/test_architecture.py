@@ -32,6 +32,7 @@ READING = [
     "profiles",
     "allocate",
     "recommend",
+    "contrasts",
     "pages",
     "report",
     "compare",

@@ -1,7 +1,7 @@
 """Probe text: what a model is asked about when its sensitivity is measured.
 
-Items of any lm-eval task, asked as lm-eval asks them, with the items' own answers or with the model's; or a plain text file. Taken from the
-validation split where a task has one, so that no item that a sweep evaluates is looked at.
+Items of any lm-eval task, asked as lm-eval asks them, with the items' own answers or with the model's; or a plain text file. Taken from a
+split that lm-eval does not evaluate, where a task has one.
 """
 
 import hashlib
@@ -91,7 +91,7 @@ def draw(
     if any(map(is_text_file, patterns)):
         texts = (text for path in patterns for text in _of_file(lm, Path(path), min(FILE_TOKENS, longest)))
         kept = list(itertools.islice((text for text in texts if text.item not in exclude), sequences))
-        return ProbeText(name, tuple(patterns), "text", "", _some(kept, name, longest), 0)
+        return ProbeText(name, tuple(patterns), "text", "", _some(kept, name, longest, exclude), 0)
     with quiet():
         metadata = {"qb_seed": seed, "pretrained": lm.pretrained}
         manager, names = find_tasks(patterns, include_path, metadata=metadata)
@@ -113,12 +113,15 @@ def draw(
             continue
         kept.append(text)
     used = "+".join(dict.fromkeys(splits.values()))
-    return ProbeText(name, tuple(tasks), responses, used, _some(kept, name, longest), n_left_out)
+    return ProbeText(name, tuple(tasks), responses, used, _some(kept, name, longest, exclude), n_left_out)
 
 
-def _some(texts: list[Text], name: str, longest: int) -> tuple[Text, ...]:
+def _some(texts: list[Text], name: str, longest: int, exclude: Sequence[str]) -> tuple[Text, ...]:
     if not texts:
-        raise ProfileError(f"The probe {name} has no text of at most {longest} tokens; allow more with --max-tokens.")
+        beside = f" beside the {len(exclude)} that must not be asked" if exclude else ""
+        raise ProfileError(
+            f"The probe {name} has no text of at most {longest} tokens{beside}; allow more with --max-tokens."
+        )
     return tuple(texts)
 
 
@@ -129,8 +132,10 @@ def _in_turn(streams: Sequence[Iterator[Text]]) -> Iterator[Text]:
 
 
 def _split(task: Any) -> str:
+    """A split that lm-eval does not evaluate: validation where there is a test split, else train; what it evaluates if it has no other."""
     has = {"validation": task.has_validation_docs(), "train": task.has_training_docs(), "test": task.has_test_docs()}
-    return next(split for split in SPLITS if has[split])
+    evaluated = "test" if has["test"] else "validation"
+    return next((split for split in SPLITS if has[split] and split != evaluated), evaluated)
 
 
 def _of_task(lm: Any, name: str, task: Any, split: str, responses: str, longest: int) -> Iterator[Text]:
