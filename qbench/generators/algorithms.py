@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from qbench.generators.drawing import pick, sample
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -164,7 +166,7 @@ def graph(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
         pairs = {_edge(labels[node], labels[int(rng.integers(node))]) for node in range(1, n_nodes)}
         every = list(itertools.combinations(range(1, n_nodes + 1), 2))
         others = [pair for pair in every if pair not in pairs]
-        pairs |= {others[int(position)] for position in rng.permutation(len(others))[:n_extra]}
+        pairs |= set(sample(rng, others, n_extra))
         edges = [{"from": one, "to": other, "length": 1 + int(rng.integers(largest))} for one, other in sorted(pairs)]
         breadth, depth = breadth_first(edges), depth_first(edges)
         if breadth != depth:
@@ -272,7 +274,7 @@ def stack_machine(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
         while left:
             # An operator must be possible, and there must be a number for each of those that are left.
             if len(stack) > 1 and (len(stack) == left + 1 or rng.integers(2)):
-                sign = list(OPERATIONS)[int(rng.integers(len(OPERATIONS)))]
+                sign = pick(rng, list(OPERATIONS))
                 b, a = stack.pop(), stack.pop()
                 stack.append(OPERATIONS[sign](a, b))
                 results.append(stack[-1])
@@ -385,7 +387,7 @@ def run_lengths(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
     runs: list[tuple[str, int]] = []
     for _ in range(n_runs):
         others = [letter for letter in LETTERS[:4] if not runs or letter != runs[-1][0]]
-        runs.append((others[int(rng.integers(len(others)))], 1 + int(rng.integers(longest))))
+        runs.append((pick(rng, others), 1 + int(rng.integers(longest))))
     at, other = (int(position) for position in rng.permutation(n_runs)[:2])
     more, fewer, swapped = list(runs), list(runs), list(runs)
     more[at] = (runs[at][0], runs[at][1] + 1)
@@ -409,7 +411,7 @@ def vigenere(rng: np.random.Generator, difficulty: int, *, words: Sequence[Seque
     ``words`` has one list per difficulty. Difficulty makes the word and the key longer.
     """
     choices = words[difficulty - 1]
-    word = choices[int(rng.integers(len(choices)))].upper()
+    word = pick(rng, choices).upper()
     n_key = (1, 1, 2, 3, 4)[difficulty - 1]
     while True:
         shifts = [1 + int(shift) for shift in rng.integers(4 if difficulty == 1 else 25, size=n_key)]
@@ -458,7 +460,7 @@ def brackets(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
                 partner[waiting.pop()] = position
         far = sorted(one for one, other in partner.items() if other - one >= least)
         if far:
-            asked = far[int(rng.integers(len(far)))]
+            asked = pick(rng, far)
             return {"signs": signs, "asked": asked, "partner": partner[asked], "distance": partner[asked] - asked}
 
 

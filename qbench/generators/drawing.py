@@ -21,3 +21,8 @@ def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
 def sample(rng: np.random.Generator, options: Sequence[T], count: int) -> list[T]:
     """Draw different options, in random order."""
     return [options[int(position)] for position in rng.permutation(len(options))[:count]]
+
+
+def shuffled(rng: np.random.Generator, options: Sequence[T]) -> list[T]:
+    """Return all the options in random order."""
+    return sample(rng, options, len(options))

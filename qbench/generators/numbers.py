@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from qbench.generators.drawing import pick, sample, shuffled
+
 # ---------------------------------------------------------------- calculations
 
 PRECEDENCE = {"+": 1, "-": 1, "×": 2, "/": 2}
@@ -31,7 +33,7 @@ def bracketed(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
             return number, str(number), 3, []
         n_left = int(rng.integers(n))
         one, other = grown(n_left), grown(n - 1 - n_left)
-        operator = operators[int(rng.integers(len(operators)))]
+        operator = pick(rng, operators)
         if one is None or other is None or (operator == "/" and (other[0] == 0 or one[0] % other[0])):
             return None
         left, left_text, left_precedence, left_steps = one
@@ -69,7 +71,7 @@ def rounded_sum(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
             Decimal(large),
             *(Decimal(number).scaleb(-place) for number, place in zip(small, places, strict=True)),
         ]
-        numbers = [numbers[int(position)] for position in rng.permutation(len(numbers))]
+        numbers = shuffled(rng, numbers)
         forward, backward = _added(numbers, kept), _added(numbers[::-1], kept)
         if forward and backward and forward[-1] != backward[-1]:
             return {
@@ -185,7 +187,7 @@ def coin_ways(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
     n_coins = (2, 2, 3, 3, 4)[difficulty - 1]
     kinds = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20]
     while True:
-        others = sorted(kinds[int(position)] for position in rng.permutation(len(kinds))[: n_coins - 1])
+        others = sorted(sample(rng, kinds, n_coins - 1))
         coins = [1, *others]
         smallest, largest = ((5, 20), (15, 40), (12, 30), (25, 60), (25, 60))[difficulty - 1]
         amount = smallest + int(rng.integers(largest - smallest + 1))
@@ -213,7 +215,7 @@ def grid_paths(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
         n_walls += int(rng.integers(2))
     cells = [(row, column) for row in range(n_rows) for column in range(n_columns)][1:-1]
     while True:
-        walls = {cells[int(position)] for position in rng.permutation(len(cells))[:n_walls]}
+        walls = set(sample(rng, cells, n_walls))
         paths: list[list[int]] = []
         for row in range(n_rows):
             paths.append([])
@@ -276,7 +278,7 @@ def _miswritten(rng: np.random.Generator, text: str, after: str, before: str) ->
     swaps = [place for place in range(half, len(text) - 1) if text[place] != text[place + 1]]
     swapped = text
     if swaps:
-        place = swaps[int(rng.integers(len(swaps)))]
+        place = pick(rng, swaps)
         swapped = text[:place] + text[place + 1] + text[place] + text[place + 2 :]
     other = "B" if text[at] == "A" else "A"
     changed = text[:at] + other + text[at + 1 :]
@@ -337,7 +339,7 @@ Statement = tuple[str, str, Callable[[State], int], Callable[[State], bool] | No
 
 
 def _statement(rng: np.random.Generator, names: str, largest: int) -> Statement:
-    one, other = (names[int(position)] for position in rng.permutation(len(names))[:2])
+    one, other = sample(rng, names, 2)
     number = 2 + int(rng.integers(largest - 1))
     choices: list[Statement] = [
         (f"{one} = {one} + {other}", one, lambda state: state[one] + state[other], None),
@@ -346,11 +348,11 @@ def _statement(rng: np.random.Generator, names: str, largest: int) -> Statement:
         (f"{one} = 2 * {one} - {number}", one, lambda state: 2 * state[one] - number, None),
         (f"{one} = {one} - {other} + {number}", one, lambda state: state[one] - state[other] + number, None),
     ]
-    return choices[int(rng.integers(len(choices)))]
+    return pick(rng, choices)
 
 
 def _conditional(rng: np.random.Generator, names: str, largest: int) -> Statement:
-    one, other = (names[int(position)] for position in rng.permutation(len(names))[:2])
+    one, other = sample(rng, names, 2)
     number = 2 + int(rng.integers(largest - 1))
     choices: list[Statement] = [
         (
@@ -372,7 +374,7 @@ def _conditional(rng: np.random.Generator, names: str, largest: int) -> Statemen
             lambda state: state[one] < number,
         ),
     ]
-    return choices[int(rng.integers(len(choices)))]
+    return pick(rng, choices)
 
 
 def euclid(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
@@ -414,7 +416,7 @@ def automaton(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
     steps = (1, 2, 3, 4, 5)[difficulty - 1]
     said = list(RULES)
     while True:
-        rule = said[int(rng.integers(len(said)))]
+        rule = pick(rng, said)
         rows = [[int(cell) for cell in rng.integers(2, size=width)]]
         for _ in range(steps):
             padded = [0, *rows[-1], 0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.generators.drawing import pick, sample
+from qbench.generators.drawing import pick, sample, shuffled
 from qbench.generators.prover import (
     NEITHER,
     VERDICTS,
@@ -119,10 +119,10 @@ def houses(
         true = [clue for clue in possible if _meets(clue, here)]
         clues: list[tuple[str, int, int]] = []
         left = place
-        for position in rng.permutation(len(true)):
-            column = _meets(true[int(position)], left)
+        for clue in shuffled(rng, true):
+            column = _meets(clue, left)
             if not column.all():
-                clues.append(true[int(position)])
+                clues.append(clue)
                 left = left[:, column]
             if left.shape[1] == 1:
                 break
