@@ -263,6 +263,66 @@ def _add_sensitivity(commands: Any) -> None:
     )
     show.add_argument("--format", metavar="NAME", help="of the costs that are shown (default: q4, or the middle one)")
     show.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
+    _add_validate(what)
+
+
+def _add_validate(what: Any) -> None:
+    validate = _command(
+        what,
+        "validate",
+        _sensitivity_validate,
+        "hold a profile against what is measured on fresh text, and a mix against others of its size on test items",
+    )
+    validate.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
+    validate.add_argument("mix", type=Path, metavar="MIX", help="that qbench allocate wrote")
+    validate.add_argument(
+        "controls", type=Path, nargs="*", metavar="CONTROL", help="mixes of its size (default: those written beside it)"
+    )
+    validate.add_argument("--model", default="", metavar="PATH", help="folder or hub id, the profile's (default: nano)")
+    validate.add_argument(
+        "--run", type=Path, metavar="DIR", help="folder to write to, and to continue in (default: runs/MIX-validation)"
+    )
+    validate.add_argument("--sequences", type=_positive, metavar="N", help="of fresh text for each probe (default: 64)")
+    validate.add_argument(
+        "--tasks",
+        type=_names,
+        metavar="A,B,…",
+        help="whose test items are asked (default: those of the profile's probes)",
+    )
+    validate.add_argument(
+        "--items", type=_positive, metavar="N", help="items of each template of the bank (default: 20)"
+    )
+    validate.add_argument("--limit", type=_positive, metavar="N", help="items of each task, the first ones")
+    validate.add_argument("--no-test", dest="test", action="store_false", default=None, help="ask no test items")
+    validate.add_argument(
+        "--batch-size", "--batch_size", type=_positive, metavar="N", help="rows in one pass (default: 64)"
+    )
+    validate.add_argument(
+        "--batch-tokens",
+        "--batch_tokens",
+        type=_positive,
+        metavar="N",
+        help="of one pass of fresh text (default: 2048)",
+    )
+    validate.add_argument(
+        "--margin", type=float, metavar="PP", help="percentage points that count as no difference (default: 2)"
+    )
+    validate.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
+    validate.add_argument(
+        "--model-args",
+        "--model_args",
+        default="",
+        metavar="K=V,…",
+        help="further arguments of the model, as for lm_eval",
+    )
+    validate.add_argument(
+        "--include-path",
+        "--include_path",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder with task YAMLs of your own",
+    )
 
 
 def _add_plan(commands: Any) -> None:
@@ -514,6 +574,30 @@ def _sensitivity(options: argparse.Namespace) -> int:
     )
     profile = sensitivity(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
     return _show(profile)
+
+
+def _sensitivity_validate(options: argparse.Namespace) -> int:
+    from lm_eval.utils import simple_parse_args_string
+
+    from qbench.sensitivity.validate import validate
+
+    wanted = _given(
+        options,
+        "run",
+        "sequences",
+        "tasks",
+        "items",
+        "limit",
+        "test",
+        "batch_size",
+        "batch_tokens",
+        "margin",
+        "confidence",
+        "include_path",
+    )
+    arguments = simple_parse_args_string(options.model_args)
+    print(validate(options.profile, options.mix, options.controls, model=options.model, **wanted, model_args=arguments))
+    return 0
 
 
 def _sensitivity_show(options: argparse.Namespace) -> int:

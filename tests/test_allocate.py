@@ -39,9 +39,10 @@ def write_profile(
     costs: dict[str, NDArray[np.float64]],
     modules: dict[str, int] | None = None,
     formats: Sequence[str] = FORMATS,
+    n_others: int = 100,
 ) -> Path:
     """Write a profile in which each probe has these costs, as (units, formats), equal on its four sequences of two tokens but for noise
-    that their mean does not see."""
+    that their mean does not see. Beside the modules, the model has some weights that no level applies to."""
     sizes = modules or llama(2)
     units = tuple(
         Unit(
@@ -87,7 +88,7 @@ def write_profile(
         )
         for name, table in costs.items()
     )
-    model = Model("toy", "", sum(sizes.values()) + 100, 200.0)
+    model = Model("toy", "", sum(sizes.values()) + n_others, 2.0 * n_others)
     levels = {name: LEVELS[name] for name in formats}
     profiles.write(Profile("0", model, "module", levels, 0, 1, units, probes), path)
     return path
@@ -356,3 +357,22 @@ def test_the_files_of_an_allocation(profile: Path, tmp_path: Path, capsys: pytes
         )
     assert main(["allocate", str(profile), "--bits", "1"]) == EXIT_BAD_INPUT
     assert "reach from" in capsys.readouterr().err
+
+
+def test_a_mix_on_the_reference_model_is_what_was_promised(tmp_path: Path) -> None:
+    from qbench.models import QBenchLM, nano_path
+    from qbench.quant.modules import units
+
+    lm = QBenchLM(nano_path())
+    modules = {unit.name: unit.weight.numel() for unit in units(lm.model)}
+    n_vectors = sum(parameter.numel() for parameter in lm.model.parameters() if parameter.ndim < 2)
+    costs = {"numerical": lognormal(5, len(modules))}
+    profile = write_profile(tmp_path / "sens.json", costs, modules, n_others=n_vectors)
+    found = allocate(profile, bits=3.7, controls=True, out=tmp_path / "mix.yaml")
+    for mix, path in zip((found.best, *found.controls), found.paths, strict=True):
+        if mix is not found.best and "random" in mix.name:
+            continue  # made as the others are
+        proof = lm.set_level(str(path))
+        assert {module.name: module.level for module in proof.modules} == mix.formats
+        assert proof.storage_bytes == mix.storage_bytes
+        assert proof.bits_per_weight == mix.bits_per_weight <= 3.7

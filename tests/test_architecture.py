@@ -34,6 +34,7 @@ READING = [
     "recommend",
     "contrasts",
     "pages",
+    "validation",
     "report",
     "compare",
     "plan",
@@ -52,8 +53,8 @@ BENCH = [
     "vllm",
     "harness",
     "provenance",
-    "sensitivity",
     "sweep",
+    "sensitivity",
     "probe",
     "nano",
 ]

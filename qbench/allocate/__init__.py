@@ -15,14 +15,14 @@ import numpy as np
 
 from qbench import profiles
 from qbench.allocate.controls import controls as make_controls
-from qbench.allocate.menu import Menu, Predicted, check_probes, read_menu, weighed
+from qbench.allocate.menu import KL, Menu, check_probes, predicted_nats, read_menu, weighed
 from qbench.allocate.rules import as_yaml, mix_of
 from qbench.allocate.solve import Array, Choice, Limit, Unproven, choose
 from qbench.errors import AllocationError
 from qbench.levels import Mix
 from qbench.records import write_atomically
 
-__all__ = ["Allocated", "Allocation", "allocate"]
+__all__ = ["KL", "Allocated", "Allocation", "allocate", "predicted_nats"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Allocated:
     """Of every module."""
     storage_bits: int
     bits_per_weight: float
-    predicted: dict[str, Predicted]
+    predicted: dict[str, KL]
     """On each probe of the profile."""
 
     @property
@@ -219,8 +219,9 @@ def _sum(costs: Array, choice: Choice) -> float:
 
 
 def _allocated(menu: Menu, choice: Choice, name: str, about: str) -> Allocated:
-    formats = menu.modules(choice)
-    predicted = {probe.name: menu.predicted(choice, probe) for probe in menu.profile.probes}
+    units = menu.units(choice)
+    formats = {module: units[unit.name] for unit in menu.profile.units for module in unit.modules}
+    predicted = {probe.name: KL.of(predicted_nats(probe, units), probe.scored) for probe in menu.profile.probes}
     said = "; ".join(f"{probe} {found}" for probe, found in predicted.items())
     size = f"{menu.bits_per_weight(choice):.4f} bits per weight"
     mix = mix_of(formats, name, f"{about}: {size}, predicted KL a token {said}.")

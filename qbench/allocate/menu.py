@@ -16,16 +16,32 @@ from qbench.profiles import FULL_PRECISION, Cost, Probe, Profile
 CONFIDENCE = 0.95
 
 
-class Predicted(NamedTuple):
-    """The predicted KL of a mix on one probe, in nats a scored token."""
+class KL(NamedTuple):
+    """The KL of a mix on some text, in nats a scored token, with how far other sequences like these would move it (Student's t)."""
 
     value: float
     low: float
     high: float
-    """How far other sequences like these would move it (Student's t over sequences); not how far the prediction itself is off."""
+
+    @classmethod
+    def of(cls, nats: Sequence[float], scored: Sequence[int]) -> "KL":
+        """From the nats and the scored tokens of each sequence. The interval is NaN with a single sequence."""
+        cost = Cost.of(nats, scored)
+        reach = cost.standard_error * float(t.ppf((1 + CONFIDENCE) / 2, max(len(scored) - 1, 1)))
+        return cls(cost.value, max(0.0, cost.value - reach), cost.value + reach)
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def predicted_nats(probe: Probe, formats: Mapping[str, str]) -> list[float]:
+    """The predicted nats of each sequence of a probe, with the units in these formats: the sum over the units.
+
+    Summed before anything is averaged, because units err together: they read the same text.
+    """
+    costs = [probe.predicted[unit][name].sequences for unit, name in formats.items() if name != FULL_PRECISION]
+    total: list[float] = np.sum(costs, axis=0).tolist() if costs else [0.0] * probe.n_sequences
+    return total
 
 
 @dataclass(frozen=True)
@@ -55,26 +71,12 @@ class Menu:
     def bits_per_weight(self, choice: Choice) -> float:
         return self.storage_bits(choice) / self.n_parameters
 
-    def modules(self, choice: Choice) -> dict[str, str]:
-        """The format of every module."""
-        return {
-            module: self.formats[position]
-            for unit, position in zip(self.profile.units, choice, strict=True)
-            for module in unit.modules
-        }
+    def units(self, choice: Choice) -> dict[str, str]:
+        """The format of every unit."""
+        return {unit.name: self.formats[position] for unit, position in zip(self.profile.units, choice, strict=True)}
 
     def uniform(self, position: int) -> Choice:
         return np.full(len(self.profile.units), position)
-
-    def predicted(self, choice: Choice, probe: Probe) -> Predicted:
-        """The sum over the units, with an interval from the sums of each sequence: units err together, because they read the same text."""
-        nats = np.zeros(probe.n_sequences)
-        for unit, position in zip(self.profile.units, choice, strict=True):
-            if self.formats[position] != FULL_PRECISION:
-                nats += probe.predicted[unit.name][self.formats[position]].sequences
-        cost = Cost.of(nats.tolist(), probe.scored)
-        reach = cost.standard_error * float(t.ppf((1 + CONFIDENCE) / 2, max(probe.n_sequences - 1, 1)))
-        return Predicted(cost.value, max(0.0, cost.value - reach), cost.value + reach)
 
 
 def read_menu(profile: Profile, formats: Sequence[str]) -> Menu:

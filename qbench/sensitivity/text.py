@@ -98,7 +98,7 @@ def draw(
         tasks = load_tasks(manager, names, 0, seed)
     if responses not in RESPONSES:
         raise ProfileError(f"Responses are {' or '.join(RESPONSES)}, not {responses!r}.")
-    splits = {task_name: _split(task) for task_name, task in tasks.items()}
+    splits = {task_name: split_of(task) for task_name, task in tasks.items()}
     kept, n_left_out = [], 0
     streams = [
         _of_task(lm, task_name, task, splits[task_name], responses, longest) for task_name, task in tasks.items()
@@ -131,7 +131,12 @@ def _in_turn(streams: Sequence[Iterator[Text]]) -> Iterator[Text]:
         yield from (text for text in round_ if text is not None)
 
 
-def _split(task: Any) -> str:
+def item_name(document: Any, task: str, number: int) -> str:
+    """An item as `qbench.profiles.Probe.items` names it."""
+    return str(document.get("id", f"{task}/{number}"))
+
+
+def split_of(task: Any) -> str:
     """A split that lm-eval does not evaluate: validation where there is a test split, else train; what it evaluates if it has no other."""
     has = {"validation": task.has_validation_docs(), "train": task.has_training_docs(), "test": task.has_test_docs()}
     evaluated = "test" if has["test"] else "validation"
@@ -148,7 +153,7 @@ def _of_task(lm: Any, name: str, task: Any, split: str, responses: str, longest:
             )
         fits = len(lm.tok_encode(context)) < longest  # else there is no use in answering
         response = _own(lm, task, document, context) if responses == "own" and fits else _reference(task, document)
-        yield _text(lm, str(document.get("id", f"{name}/{number}")), context, response)
+        yield _text(lm, item_name(document, name, number), context, response)
 
 
 def _reference(task: Any, document: Any) -> str:

@@ -11,6 +11,7 @@ from qbench.stats.agreement import (
     median_ratio,
     rank_advantage,
     rank_correlation,
+    ratio_of_independent,
     ratio_of_sums,
 )
 from qbench.stats.calibration import calibration_error, calibration_errors, choice_divergence
@@ -66,6 +67,7 @@ __all__ = [
     "rank_advantage",
     "rank_correlation",
     "rank_intervals",
+    "ratio_of_independent",
     "ratio_of_sums",
     "relative_losses",
     "repeated_p_value",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, rankdata, t
+from scipy.stats import binom, norm, rankdata, t
 
 from qbench.stats.estimate import Interval
 
@@ -115,6 +115,19 @@ def ratio_of_sums(numerator: ArrayLike, denominator: ArrayLike, *, confidence: f
     error = math.sqrt(n / (n - 1) * float(((x - ratio * y) ** 2).sum())) / y.sum()
     reach = error * float(t.ppf((1 + confidence) / 2, n - 1))
     return Agreement(float(ratio), Interval(ratio - reach, ratio + reach), n)
+
+
+def ratio_of_independent(
+    numerator: float, numerator_error: float, denominator: float, denominator_error: float, *, confidence: float = 0.95
+) -> Agreement:
+    """The ratio of two positive numbers that were found on different text, with their standard errors: normal on the logarithms, whose
+    variances are the squared relative errors and add up (delta method)."""
+    if not (numerator > 0 and denominator > 0):
+        return missing(2)
+    ratio = numerator / denominator
+    error = math.hypot(numerator_error / numerator, denominator_error / denominator)
+    reach = math.exp(error * float(norm.ppf((1 + confidence) / 2)))
+    return Agreement(ratio, Interval(ratio / reach, ratio * reach), 2)
 
 
 def _pairs(*columns: ArrayLike) -> Sequence[Array]:

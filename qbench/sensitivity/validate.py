@@ -1,0 +1,369 @@
+"""The work behind ``qbench sensitivity validate``: are the predictions true, on text that they were not made from?
+
+Three sets of items that share none: those of the profile (calibration), fresh ones of the same tasks on which units and mixes are measured
+(selection), and the test items that a sweep asks of the mix and its controls.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from qbench import bank, profiles, provenance, records
+from qbench.allocate import predicted_nats
+from qbench.compare import compare
+from qbench.errors import ProfileError
+from qbench.harness import find_tasks, load_tasks, quiet
+from qbench.levels import LEVELS, Mix, read_mix
+from qbench.models import nano_path, open_model
+from qbench.profiles import FULL_PRECISION, Probe, Profile
+from qbench.sensitivity import text
+from qbench.sensitivity.journal import Journal
+from qbench.sensitivity.language import Asked
+from qbench.sensitivity.measured import divergence, lowered
+from qbench.sensitivity.parts import Part, parts
+from qbench.sensitivity.text import ProbeText
+from qbench.sweep import sweep
+from qbench.validation import FILE, Difference, MixCheck, Text, UnitCheck, Validation, write
+
+DEFAULT_SEQUENCES = 64
+DEFAULT_BATCH_TOKENS = 2048
+UNIFORM = "uniform"
+
+
+def validate(
+    profile: Path,
+    mix: Path,
+    controls: Sequence[Path] = (),
+    *,
+    model: str = "",
+    run: Path | None = None,
+    sequences: int = DEFAULT_SEQUENCES,
+    tasks: Sequence[str] = (),
+    items: int = bank.DEFAULT_ITEMS,
+    limit: int | None = None,
+    test: bool = True,
+    batch_size: int = 64,
+    batch_tokens: int = DEFAULT_BATCH_TOKENS,
+    margin: float = 2.0,
+    confidence: float = 0.95,
+    model_args: Mapping[str, Any] | None = None,
+    include_path: Sequence[Path] = (),
+    progress: bool = True,
+) -> Validation:
+    """Hold what a profile predicts against what is measured, then ask the mix and its controls the test items.
+
+    Args:
+        profile: file that ``qbench sensitivity`` wrote.
+        mix: file that ``qbench allocate`` wrote, or any mix of the profile's units and formats.
+        controls: mixes to hold it against; those that ``qbench allocate --controls`` wrote beside it if none are given. On test items
+            all are compared with the uniform one, or with the first where none is called so.
+        model: as for ``qbench sensitivity``; it must be the profile's.
+        run: folder to write to, and to continue in; ``runs/<mix>-validation`` by default.
+        sequences: of each probe, none of which the profile was made from; fewer where there are no more.
+        tasks: of the sweep; those of the profile's probes if not given.
+        items, limit, batch_size: of the sweep.
+        test: whether to sweep at all.
+        batch_tokens: tokens of a batch of probe text.
+        margin, confidence: of the differences on test items, and of every interval.
+        model_args, include_path: as for a sweep.
+        progress: show progress bars.
+
+    Returns:
+        What was written to ``validation.json`` and ``validation.md`` in the folder.
+
+    Raises:
+        ProfileError: another model, a mix of other units, no controls, or test items that the profile was made from.
+    """
+    read = profiles.read(Path(profile))
+    paths = [Path(mix), *(map(Path, controls) if controls else _beside(Path(mix)))]
+    mixes = {path.stem: read_mix(path) for path in paths}
+    if len(mixes) < len(paths):
+        raise ProfileError("Two of the mixes have one name; rename a file.")
+    formats = {name: _formats(read, own) for name, own in mixes.items()}
+    folder = Path(run) if run else Path("runs") / f"{Path(mix).stem}-validation"
+    reference = next((name for name in list(mixes)[1:] if name.endswith(UNIFORM)), list(mixes)[1])
+    asked = [*tasks] or [task for probe in read.probes if probe.responses != "text" for task in probe.tasks]
+    with tqdm(desc="loading", disable=not progress, unit="piece", dynamic_ncols=True, file=sys.stderr) as bar:
+        with quiet():
+            lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
+        if lm.weights_sha256() != read.model.sha256:
+            raise ProfileError(
+                f"{profile} is the profile of {read.model.name}, and this model has other weights; name it with --model."
+            )
+        texts = [_fresh_text(lm, read, probe, sequences, include_path) for probe in read.probes]
+        if test:
+            _check_disjoint(lm, read, texts, asked, items, limit, include_path)
+        hashed = _sha256(Path(profile))
+        plan = {
+            "profile": hashed,
+            "mixes": {path.stem: _sha256(path) for path in paths},
+            "texts": {own.name: own.sha256 for own in texts},
+        }
+        journal = Journal(folder / f"{FILE}.unfinished", plan)
+        bench = _Bench(lm, parts(lm.model, read.unit), formats, paths, batch_tokens, journal, bar)
+        bar.reset(total=len(texts) * (bench.n_lowered(formats[Path(mix).stem]) + len(paths)))
+        found = [bench.measure(probe, own) for probe, own in zip(read.probes, texts, strict=True)]
+        checks = bench.mix_checks(read)
+    differences: tuple[Difference, ...] = ()
+    if test:
+        sweep(
+            model,
+            levels=["fp16", *map(str, paths)],
+            tasks=asked,
+            run=folder,
+            items=items,
+            limit=limit,
+            batch_size=batch_size,
+            model_args=model_args,
+            include_path=include_path,
+            noise_floor=False,
+            cost=False,
+            margin=margin,
+            confidence=confidence,
+            progress=progress,
+        )
+        _check_asked(folder, read, texts)
+        differences = _differences(folder, reference, list(mixes), margin, confidence)
+    validation = Validation(
+        qbench=provenance.versions()["qbench"],
+        profile=Path(profile).name,
+        profile_sha256=hashed,
+        model=read.model.name,
+        model_sha256=read.model.sha256,
+        unit=read.unit,
+        sequences=sequences,
+        mixes=tuple(checks),
+        texts=tuple(found),
+        reference=reference,
+        margin=margin,
+        confidence=confidence,
+        run=str(folder) if test else "",
+        test=differences,
+    )
+    write(validation, folder)
+    journal.remove()
+    return validation
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# ---------------------------------------------------------------- what is compared
+
+
+def _beside(mix: Path) -> list[Path]:
+    """The controls that were written beside a mix, the uniform one first.
+
+    Raises:
+        ProfileError: there are none.
+    """
+    found = sorted(mix.parent.glob(f"{mix.stem}-*.yaml"), key=lambda path: (not path.stem.endswith(UNIFORM), path))
+    if not found:
+        raise ProfileError(
+            f"There is nothing to hold {mix} against: write its controls with qbench allocate --controls, or name other mixes."
+        )
+    return found
+
+
+def _formats(profile: Profile, mix: Mix) -> dict[str, str]:
+    """The format that a mix gives each unit.
+
+    Raises:
+        ProfileError: it divides a unit, or has a level that the profile does not.
+    """
+    assigned = mix.assign([module for unit in profile.units for module in unit.modules])
+    found = {}
+    for unit in profile.units:
+        levels = {assigned[module] for module in unit.modules}
+        level = levels.pop()
+        if levels or (level.name != FULL_PRECISION and profile.formats.get(level.name) != level):
+            raise ProfileError(
+                f"The mix {mix.name} stores {unit.name} in a way that the profile predicts nothing of; its formats are "
+                f"{', '.join(profile.formats)}, and each unit has one."
+            )
+        found[unit.name] = level.name
+    return found
+
+
+def _fresh_text(lm: Any, profile: Profile, probe: Probe, sequences: int, include_path: Sequence[Path]) -> ProbeText:
+    """Text of a probe's kind without any of its items, nor those of the profile's other probes."""
+    longest = profile.settings.get("max_tokens", "")
+    seen = sorted({item for own in profile.probes for item in own.items})
+    return text.draw(
+        lm,
+        f"{probe.name}={','.join(probe.tasks)}",
+        sequences=sequences,
+        responses="reference" if probe.responses == "text" else probe.responses,
+        seed=profile.seed,
+        max_tokens=int(longest) if longest.isdecimal() else None,
+        include_path=include_path,
+        exclude=seen,
+    )
+
+
+def _check_disjoint(
+    lm: Any,
+    profile: Profile,
+    texts: Sequence[ProbeText],
+    tasks: Sequence[str],
+    items: int,
+    limit: int | None,
+    include_path: Sequence[Path],
+) -> None:
+    """No test item was looked at before. Said before the work, and not after it.
+
+    Raises:
+        ProfileError: one was.
+    """
+    with quiet():
+        metadata = {"qb_items": items, "qb_seed": bank.DEFAULT_SEED, "pretrained": lm.pretrained}
+        manager, names = find_tasks(tasks, include_path, metadata=metadata)
+        loaded = load_tasks(manager, names, None, bank.DEFAULT_SEED)
+    seen = {item for probe in profile.probes for item in probe.items} | {own.item for one in texts for own in one.texts}
+    for name, task in loaded.items():
+        split = "test" if task.has_test_docs() else "validation"
+        for number, document in enumerate(list(task.eval_docs)[:limit]):
+            item = text.item_name(document, name, number)
+            if item in seen and ("id" in document or text.split_of(task) == split):
+                raise ProfileError(
+                    f"{name} has no items left for a test: {item} is among those that the profile was made from, or was measured on. "
+                    "Sweep other tasks (--tasks), or none (--no-test)."
+                )
+
+
+def _check_asked(folder: Path, profile: Profile, texts: Sequence[ProbeText]) -> None:
+    """What was asked in the end was not looked at before, as the files have it."""
+    seen = {item for probe in profile.probes for item in probe.items} | {own.item for one in texts for own in one.texts}
+    found = records.read_sweep(folder)
+    asked = {
+        str(sample["doc"]["id"])
+        for task in found.tasks
+        for sample in found.run(found.baseline).samples(task)
+        if "id" in sample["doc"]
+    }
+    assert not asked & seen
+
+
+def _differences(
+    folder: Path, reference: str, names: Sequence[str], margin: float, confidence: float
+) -> tuple[Difference, ...]:
+    others = [name for name in names if name != reference]
+    table = compare(
+        folder / reference, [folder / name for name in others], margin=margin, confidence=confidence, formats=()
+    ).table
+    return tuple(
+        Difference(
+            mix=name,
+            row=row.name if row.kind != "all" else "all categories",
+            value=100 * cell.difference.value,
+            low=100 * cell.difference.interval.low,
+            high=100 * cell.difference.interval.high,
+            n_items=cell.difference.n_items,
+            n_templates=cell.difference.n_templates,
+            verdict=str(cell.verdict),
+            p_value=cell.p_holm,
+        )
+        for row in table.rows
+        for name, cell in zip(others, row.cells, strict=True)
+    )
+
+
+# ---------------------------------------------------------------- measuring
+
+
+class _Bench:
+    """The model, and what is to be measured on it."""
+
+    def __init__(
+        self,
+        lm: Any,
+        found: list[Part],
+        formats: dict[str, dict[str, str]],
+        paths: Sequence[Path],
+        batch_tokens: int,
+        journal: Journal,
+        bar: Any,
+    ) -> None:
+        self.lm, self.parts, self.formats, self.paths = lm, found, formats, paths
+        self.batch_tokens, self.journal, self.bar = batch_tokens, journal, bar
+        self.sizes: dict[str, tuple[float, float]] = {}
+        self.measured: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in formats}
+
+    def to_lower(self, formats: Mapping[str, str]) -> list[tuple[Part, str]]:
+        """Each unit at the format that the mix gives it, and at the one that it gives most units, format by format."""
+        pairs = {(part.name, formats[part.name]) for part in self.parts}
+        given = [name for name in formats.values() if name != FULL_PRECISION]
+        if given:
+            pairs |= {(part.name, max(sorted(set(given)), key=given.count)) for part in self.parts}
+        lowest_last = sorted({name for _, name in pairs} - {FULL_PRECISION}, key=lambda name: -(LEVELS[name].bits or 0))
+        return [(part, name) for name in lowest_last for part in self.parts if (part.name, name) in pairs]
+
+    def n_lowered(self, formats: Mapping[str, str]) -> int:
+        return len(self.to_lower(formats))
+
+    @torch.no_grad()
+    def measure(self, probe: Probe, fresh: ProbeText) -> Text:
+        """Measure every pair of unit and format, and every mix, on the text of one probe."""
+        asked = Asked.of(self.lm, fresh, batch_tokens=self.batch_tokens)
+        batches = [asked.batch(number) for number in range(len(asked.batches))]
+        self.lm.set_level(FULL_PRECISION)
+        base = [asked.answer(batch) for batch in batches]
+
+        def nats() -> list[float]:
+            found = [divergence(own, asked.answer(batch)) for own, batch in zip(base, batches, strict=True)]
+            return [float(f"{value:.6g}") for value in asked.in_order(found)]
+
+        first = self.formats[self.paths[0].stem]
+        checks = []
+        for part, name in self.to_lower(first):
+
+            def alone(part: Part = part, name: str = name) -> list[float]:
+                with lowered([part], LEVELS[name]):
+                    return nats()
+
+            measured = tuple(self._once(f"{fresh.name} {part.name} {name}", alone))
+            checks.append(UnitCheck(part.name, name, probe.predicted[part.name][name].value, measured))
+        for path in self.paths:
+
+            def together(path: Path = path) -> dict[str, Any]:
+                proof = self.lm.set_level(str(path))
+                return {"nats": nats(), "bytes": proof.storage_bytes, "bits": proof.bits_per_weight}
+
+            made = self._once(f"{fresh.name} {path.stem}", together)
+            self.sizes[path.stem] = made["bytes"], made["bits"]
+            self.measured[path.stem][fresh.name] = tuple(made["nats"])
+        self.lm.set_level(FULL_PRECISION)
+        return Text(
+            name=probe.name,
+            tasks=probe.tasks,
+            profile_items=probe.items,
+            profile_scored=probe.scored,
+            items=tuple(own.item for own in fresh.texts),
+            scored=fresh.scored,
+            units=tuple(checks),
+        )
+
+    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+        self.bar.set_description(key)
+        made = self.journal.once(key, make)
+        self.bar.update()
+        return made
+
+    def mix_checks(self, profile: Profile) -> list[MixCheck]:
+        return [
+            MixCheck(
+                name=name,
+                formats=formats,
+                storage_bytes=self.sizes[name][0],
+                bits_per_weight=self.sizes[name][1],
+                predicted={probe.name: tuple(predicted_nats(probe, formats)) for probe in profile.probes},
+                measured=self.measured[name],
+            )
+            for name, formats in self.formats.items()
+        ]

@@ -1,0 +1,357 @@
+"""Does what a profile predicts hold? Predicted against measured KL of units and of mixes, and what a mix answers beside its controls.
+
+    validation.json    predicted and measured nats, sequence by sequence, and the differences between mixes on test items
+
+Written by ``qbench sensitivity validate`` on text that the profile was not made from; every number of `markdown` is computed from the file.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qbench import profiles
+from qbench.allocate import KL
+from qbench.errors import ProfileError, QBenchError
+from qbench.pages.markdown import as_table, safe
+from qbench.profiles import Cost
+from qbench.recommend import Evidence, weigh
+from qbench.records import write_atomically
+from qbench.stats import Agreement, median_ratio, rank_correlation, ratio_of_independent, ratio_of_sums
+
+SCHEMA_VERSION = 1
+FILE = "validation.json"
+REPORT = "validation.md"
+
+
+@dataclass(frozen=True)
+class UnitCheck:
+    """One unit at one format."""
+
+    unit: str
+    format: str
+    predicted: float
+    """Nats a scored token, on the profile's own text."""
+    measured: tuple[float, ...]
+    """Nats of each sequence of the new text, with this unit alone lowered."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of one probe: what the profile was made from, and what it is held against."""
+
+    name: str
+    tasks: tuple[str, ...]
+    profile_items: tuple[str, ...]
+    profile_scored: tuple[int, ...]
+    """Scored tokens of each sequence."""
+    items: tuple[str, ...]
+    """None of them among the profile's."""
+    scored: tuple[int, ...]
+    units: tuple[UnitCheck, ...]
+    """In the model's order, format by format."""
+
+
+@dataclass(frozen=True)
+class MixCheck:
+    """One mix."""
+
+    name: str
+    formats: dict[str, str]
+    """Of every unit."""
+    storage_bytes: float
+    """As the proof of the loaded model counts it."""
+    bits_per_weight: float
+    predicted: dict[str, tuple[float, ...]]
+    """Of each probe: nats of each sequence that the profile was made from."""
+    measured: dict[str, tuple[float, ...]]
+    """Of each probe: nats of each sequence of the new text."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The score of a mix on test items, less that of the mix it is held against."""
+
+    mix: str
+    row: str
+    """A category, a task that is not of the bank, or ``all categories``."""
+    value: float
+    """In percentage points, like its interval."""
+    low: float
+    high: float
+    n_items: int
+    n_templates: int
+    verdict: str
+    p_value: float
+    """Adjusted for all rows of this mix (Holm)."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The whole file."""
+
+    qbench: str
+    profile: str
+    """Name of its file."""
+    profile_sha256: str
+    model: str
+    model_sha256: str
+    unit: str
+    sequences: int
+    """Asked for, of each probe."""
+    mixes: tuple[MixCheck, ...]
+    """The allocated one first, then its controls."""
+    texts: tuple[Text, ...]
+    reference: str
+    """The control that all mixes are held against on test items."""
+    margin: float
+    """Percentage points that count as no difference."""
+    confidence: float
+    run: str
+    """Folder of the sweep over the test items; empty where none was made."""
+    test: tuple[Difference, ...]
+
+    @property
+    def allocated(self) -> MixCheck:
+        return self.mixes[0]
+
+    @property
+    def controls(self) -> tuple[MixCheck, ...]:
+        return self.mixes[1:]
+
+    def __str__(self) -> str:
+        return markdown(self)
+
+
+def write(validation: Validation, folder: Path) -> tuple[Path, ...]:
+    """Write the file and its tables as Markdown into a folder."""
+    content = {"schema_version": SCHEMA_VERSION, **profiles.to_json(validation)}
+    write_atomically(
+        folder / FILE, (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
+    )
+    write_atomically(folder / REPORT, markdown(validation).encode())
+    return folder / FILE, folder / REPORT
+
+
+def read(path: Path) -> Validation:
+    """Read the file.
+
+    Raises:
+        ProfileError: there is none, it is of another schema, or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.pop("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}")
+        validation: Validation = profiles.from_json(Validation, content, "")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, QBenchError) as error:
+        raise ProfileError(
+            f"{path} cannot be read as a validation ({error}). Run qbench sensitivity validate again."
+        ) from None
+    return validation
+
+
+# ---------------------------------------------------------------- what it says
+
+
+@dataclass(frozen=True)
+class UnitAgreement:
+    """How well the units of one probe are predicted at one format."""
+
+    probe: str
+    format: str
+    evidence: Evidence
+    ratio: Agreement
+    """Median of predicted / measured."""
+
+
+@dataclass(frozen=True)
+class MixAgreement:
+    """How well one mix is predicted on one probe, and how it compares with the allocated one."""
+
+    mix: str
+    probe: str
+    predicted: KL
+    measured: KL
+    ratio: Agreement
+    """Measured / predicted: on different text."""
+    additivity: Agreement
+    """Measured / the sum of what its units cost alone on the same text; NaN where not all of them were measured at its formats."""
+    to_allocated: Agreement
+    """Its measured KL over the allocated mix's, on the same text."""
+
+
+def unit_agreements(validation: Validation, *, seed: int = 0) -> Iterator[UnitAgreement]:
+    """Probe by probe, format by format, wherever every unit was measured."""
+    for text in validation.texts:
+        for name in dict.fromkeys(check.format for check in text.units):
+            checks = [check for check in text.units if check.format == name]
+            if len(checks) < len(validation.allocated.formats):
+                continue
+            predicted = np.array([check.predicted for check in checks])
+            measured = np.array([sum(check.measured) / sum(text.scored) for check in checks])
+            rng = np.random.default_rng(seed)
+            evidence = weigh(
+                "predicted with measured costs", predicted, measured, confidence=validation.confidence, rng=rng
+            )
+            yield UnitAgreement(
+                text.name, name, evidence, median_ratio(predicted, measured, confidence=validation.confidence)
+            )
+
+
+def mix_agreements(validation: Validation) -> Iterator[MixAgreement]:
+    """Probe by probe, mix by mix."""
+    for text in validation.texts:
+        alone = {(check.unit, check.format): check.measured for check in text.units}
+        best = validation.allocated.measured[text.name]
+        for mix in validation.mixes:
+            predicted, measured = mix.predicted[text.name], mix.measured[text.name]
+            expected, found = Cost.of(predicted, text.profile_scored), Cost.of(measured, text.scored)
+            lowered = [pair for pair in mix.formats.items() if pair[1] != profiles.FULL_PRECISION]
+            parts = [alone.get(pair, (np.nan,) * len(measured)) for pair in lowered]
+            yield MixAgreement(
+                mix.name,
+                text.name,
+                KL.of(predicted, text.profile_scored),
+                KL.of(measured, text.scored),
+                ratio_of_independent(
+                    found.value,
+                    found.standard_error,
+                    expected.value,
+                    expected.standard_error,
+                    confidence=validation.confidence,
+                ),
+                ratio_of_sums(measured, np.sum(parts, axis=0), confidence=validation.confidence),
+                ratio_of_sums(measured, best, confidence=validation.confidence),
+            )
+
+
+def mix_order(agreements: Sequence[MixAgreement], *, confidence: float, seed: int = 0) -> Agreement:
+    """Rank correlation of predicted with measured KL over the mixes of one probe."""
+    predicted, measured = ([getattr(own, side).value for own in agreements] for side in ("predicted", "measured"))
+    return rank_correlation(predicted, measured, confidence=confidence, rng=np.random.default_rng(seed))
+
+
+# ---------------------------------------------------------------- tables
+
+
+def markdown(validation: Validation) -> str:
+    """Everything as Markdown."""
+    parts = [f"# {safe(validation.allocated.name)}: predicted and measured", _head(validation), _units(validation)]
+    parts += [_mixes(validation, text) for text in validation.texts]
+    if validation.test:
+        parts.append(_test(validation))
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(validation: Validation) -> str:
+    sizes = ", ".join(
+        f"{safe(text.name)}: {len(text.items)} sequences, {sum(text.scored):,} scored tokens"
+        for text in validation.texts
+    )
+    return (
+        f"Profile {safe(validation.profile)} (sha256 {validation.profile_sha256[:16]}) of {safe(validation.model)}. Measured on text that "
+        f"the profile was not made from ({sizes}). KL in nats a scored token; intervals at {100 * validation.confidence:g} %, over "
+        "sequences, and over units for correlations."
+    )
+
+
+def _units(validation: Validation) -> str:
+    rows = [
+        [
+            safe(own.probe),
+            own.format,
+            str(own.evidence.correlation.n),
+            str(own.evidence.correlation),
+            f"{own.evidence.chance:.2f}",
+            str(own.evidence.over_depth),
+            str(own.ratio),
+            "yes" if own.evidence.holds else "no",
+        ]
+        for own in unit_agreements(validation)
+    ]
+    head = [
+        "probe",
+        "format",
+        "units",
+        "rank correlation",
+        "chance stays below",
+        "more than depth order",
+        "predicted / measured (median)",
+        "beats both",
+    ]
+    return f"## Units, each lowered alone\n\n{as_table(head, rows)}"
+
+
+def _mixes(validation: Validation, text: Text) -> str:
+    agreements = [own for own in mix_agreements(validation) if own.probe == text.name]
+    sizes = {mix.name: mix for mix in validation.mixes}
+    rows = [
+        [
+            safe(own.mix),
+            f"{sizes[own.mix].bits_per_weight:.4f}",
+            f"{sizes[own.mix].storage_bytes:,.0f}",
+            str(own.predicted),
+            str(own.measured),
+            _or_dash(own.ratio),
+            _or_dash(own.additivity),
+            "1" if own.mix == validation.allocated.name else _or_dash(own.to_allocated),
+        ]
+        for own in agreements
+    ]
+    head = [
+        "mix",
+        "bits/weight",
+        "bytes",
+        "predicted KL",
+        "measured KL",
+        "measured / predicted",
+        "measured / its units alone",
+        f"KL / {safe(validation.allocated.name)}'s",
+    ]
+    worse = [own for own in agreements[1:] if own.to_allocated.interval.low > 1]
+    better = [own for own in agreements[1:] if own.to_allocated.interval.high < 1]
+    said = f"{safe(validation.allocated.name)} has a lower KL than {len(worse)} of {len(agreements) - 1} controls for certain"
+    if better:
+        said += f", a higher one than {', '.join(safe(own.mix) for own in better)}"
+    order = mix_order(agreements, confidence=validation.confidence)
+    said += f". Rank correlation of predicted with measured KL over the mixes: {_or_dash(order)}."
+    return f"## Mixes on {safe(text.name)}\n\n{as_table(head, rows)}\n\n{said}"
+
+
+def _test(validation: Validation) -> str:
+    mixes = list(dict.fromkeys(own.mix for own in validation.test))
+    names = list(dict.fromkeys(own.row for own in validation.test))
+    found = {(own.row, own.mix): own for own in validation.test}
+    rows = [
+        [
+            safe(name),
+            f"{found[name, mixes[0]].n_items} / {found[name, mixes[0]].n_templates}",
+            *(_difference(found[name, mix]) for mix in mixes),
+        ]
+        for name in names
+    ]
+    own = {row: found[row, validation.allocated.name] for row in names}
+    better = [safe(row) for row, difference in own.items() if difference.low > 0]
+    worse = [safe(row) for row, difference in own.items() if difference.high < 0]
+    said = (
+        f"{safe(validation.allocated.name)} beats {safe(validation.reference)} for certain: {', '.join(better) or 'nowhere'}; worse: "
+        f"{', '.join(worse) or 'nowhere'}."
+    )
+    return (
+        f"## Test items\n\nScore less that of {safe(validation.reference)}, in percentage points (verdicts at a margin of "
+        f"{validation.margin:g}). No item was looked at before.\n\n{as_table(['', 'items / templates', *map(safe, mixes)], rows)}\n\n{said}"
+    )
+
+
+def _difference(own: Difference) -> str:
+    if np.isnan(own.low):
+        return "–"
+    return f"{own.value:+.1f} [{own.low:+.1f}, {own.high:+.1f}] {own.verdict}".replace("-", "−")
+
+
+def _or_dash(agreement: Agreement) -> str:
+    return "–" if np.isnan(agreement.value) else str(agreement)

@@ -1,0 +1,186 @@
+"""Predictions held against measurements: hand-made numbers, and the whole way from a profile to test items on a small model."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from qbench import profiles, validation
+from qbench.cli import EXIT_BAD_INPUT, main
+from qbench.errors import ProfileError
+from qbench.levels import read_mix
+from qbench.models import QBenchLM
+from qbench.quant.apply import apply
+from qbench.records import read_sweep
+from qbench.sensitivity import text
+from qbench.validation import Difference, MixCheck, Text, UnitCheck, Validation
+
+UNITS = [f"layers.{i}" for i in range(6)]
+
+
+def handmade() -> Validation:
+    """Six units at q4, one probe of three new sequences, and two mixes, of which the second keeps a unit in full precision."""
+    alone = [(0.1 * (i + 1), 0.2 * (i + 1), 0.3 * (i + 1)) for i in (3, 0, 5, 1, 4, 2)]
+    checks = tuple(UnitCheck(unit, "q4", 0.05 * sum(nats), nats) for unit, nats in zip(UNITS, alone, strict=True))
+    own = Text("numerical", ("t",), ("a", "b"), (4, 6), ("c", "d", "e"), (2, 3, 5), checks)
+    every = dict.fromkeys(UNITS, "q4")
+    mixes = (
+        MixCheck("four", every, 100.0, 4.3, {"numerical": (3.0, 2.0)}, {"numerical": (2.0, 4.0, 6.0)}),
+        MixCheck(
+            "four-uniform",
+            every | {UNITS[5]: "q8"},
+            101.0,
+            4.4,
+            {"numerical": (3.5, 2.5)},
+            {"numerical": (3.0, 5.0, 10.0)},
+        ),
+    )
+    test = (Difference("four", "numerical", 3.0, 1.0, 5.0, 20, 10, "improved", 0.01),)
+    return Validation(
+        "0", "sens.json", "ab" * 32, "toy", "cd", "layer", 3, mixes, (own,), "four-uniform", 2.0, 0.95, "runs/x", test
+    )
+
+
+def test_the_numbers_of_a_mix_are_those_of_a_hand_calculation() -> None:
+    four, uniform = validation.mix_agreements(handmade())
+    assert four.predicted.value == 5 / 10  # nats over scored tokens
+    assert four.measured.value == 12 / 10
+    assert four.ratio.value == pytest.approx(1.2 / 0.5)
+    assert four.additivity.value == pytest.approx(12 / (21 * 0.6))  # 1 + … + 6 = 21 times 0.1 + 0.2 + 0.3
+    assert four.to_allocated.value == 1
+    assert uniform.to_allocated.value == pytest.approx(18 / 12)
+    assert math.isnan(uniform.additivity.value)  # its unit at q8 was not measured alone
+
+
+def test_units_are_compared_where_all_were_measured() -> None:
+    (found,) = validation.unit_agreements(handmade())
+    assert found.evidence.correlation.value == pytest.approx(1)  # predictions are proportional to the measured nats
+    assert found.ratio.value == pytest.approx(0.05 * 10)  # 0.05 per nat, over a tenth per nat
+
+
+def test_the_file_gives_back_what_was_written_and_says_it(tmp_path: Path) -> None:
+    made = handmade()
+    paths = validation.write(made, tmp_path)
+    assert validation.read(paths[0]) == made
+    said = paths[1].read_text(encoding="utf-8")
+    assert said == str(made)
+    # 18 / 12 nats: residuals 0, -1 and 1 nats, so an error of sqrt(3 / 2 * 2) / 12, and Student's 4.30 of them reach below 1.
+    assert "1.5 [0.879, 2.12]" in said
+    assert "four has a lower KL than 0 of 1 controls for certain" in said
+    assert "+3.0 [+1.0, +5.0] improved" in said
+    assert "four beats four-uniform for certain: numerical; worse: nowhere." in said
+
+
+def test_a_damaged_or_another_file_is_one_sentence(tmp_path: Path) -> None:
+    path, _ = validation.write(handmade(), tmp_path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    flawed: list[object] = [{**content, "schema_version": 99}, {**content, "mixes": 3}, {"a": 1}, []]
+    for broken in flawed:
+        path.write_text(json.dumps(broken), encoding="utf-8")
+        with pytest.raises(
+            ProfileError, match=r"cannot be read as a validation .* Run qbench sensitivity validate again\."
+        ):
+            validation.read(path)
+
+
+# ---------------------------------------------------------------- the whole way
+
+
+@pytest.fixture(scope="module")
+def profiled(random_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a profile of a random model, a mix of it and its controls."""
+    folder = tmp_path_factory.mktemp("profiled")
+    profile = [
+        "sensitivity",
+        "--model",
+        str(random_llama),
+        "--tasks",
+        "qbench_numerical_arithmetic",
+        "--formats",
+        "q4,q2",
+    ]
+    assert main([*profile, "--sequences", "4", "--out", str(folder / "sens.json")]) == 0
+    allocate = ["allocate", str(folder / "sens.json"), "--bits", "4", "--controls", "--out", str(folder / "four.yaml")]
+    assert main(allocate) == 0
+    return folder
+
+
+def test_from_a_profile_to_test_items(profiled: Path, random_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = profiled / "run"
+    files = [str(profiled / name) for name in ("sens.json", "four.yaml", "four-inverted.yaml", "four-uniform.yaml")]
+    command = ["sensitivity", "validate", *files, "--model", str(random_llama), "--sequences", "3", "--limit", "2"]
+    assert main([*command, "--run", str(run), "--batch-size", "8"]) == 0
+    found = validation.read(run / validation.FILE)
+    assert (
+        capsys.readouterr().out.strip()
+        == str(found).strip()
+        == (run / validation.REPORT).read_text(encoding="utf-8").strip()
+    )
+
+    # Three sets of items without one in common.
+    (fresh,) = found.texts
+    sweep = read_sweep(run)
+    asked = {sample["doc"]["id"] for task in sweep.tasks for sample in sweep.run("fp16").samples(task)}
+    assert fresh.profile_items == profiles.read(profiled / "sens.json").probes[0].items
+    sets = [set(fresh.profile_items), set(fresh.items), asked]
+    assert [len(own) for own in sets] == [4, 3, 2]
+    assert len(set().union(*sets)) == 9
+
+    # The mix is what was allocated, and its KL what torch computes.
+    assert [mix.name for mix in found.mixes] == ["four", "four-inverted", "four-uniform"]
+    assert found.reference == "four-uniform"
+    lm = QBenchLM(str(random_llama))
+    drawn = text.draw(lm, "qbench_numerical_arithmetic", sequences=3, exclude=fresh.profile_items)
+    model = AutoModelForCausalLM.from_pretrained(random_llama, dtype=torch.float32).eval()
+    first = drawn.texts[0]
+    scored = slice(first.n_prompt - 1, len(first.tokens) - 1)
+    with torch.no_grad():
+        base = model(torch.tensor([first.tokens])).logits[0, scored].double().log_softmax(-1)
+        proof = apply(model, read_mix(profiled / "four.yaml"))
+        other = model(torch.tensor([first.tokens])).logits[0, scored].double().log_softmax(-1)
+    expected = float(torch.nn.functional.kl_div(other, base, reduction="sum", log_target=True))
+    assert found.allocated.measured["numerical_arithmetic"][0] == pytest.approx(expected, rel=1e-3)
+    assert found.allocated.storage_bytes == proof.storage_bytes
+    assert found.allocated.formats == {module.name: module.level for module in proof.modules}
+
+    # Every unit was measured at the mix's own format, so that the mix can be held against their sum.
+    assert {(check.unit, check.format) for check in fresh.units} >= set(found.allocated.formats.items())
+    agreement = next(validation.mix_agreements(found))
+    alone = {(check.unit, check.format): check.measured for check in fresh.units}
+    together = np.sum([alone[pair] for pair in found.allocated.formats.items()])
+    assert agreement.additivity.value == pytest.approx(sum(found.allocated.measured["numerical_arithmetic"]) / together)
+
+    # On test items the mixes are held against the uniform one.
+    rows = {(own.mix, own.row) for own in found.test}
+    assert rows == {(mix, "numerical") for mix in ("four", "four-inverted")}
+
+
+def test_what_cannot_be_validated_is_one_sentence(
+    profiled: Path, random_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(profile: Path, mix: Path, *more: str) -> str:
+        assert (
+            main(["sensitivity", "validate", str(profile), str(mix), *more, "--run", str(tmp_path / "run")])
+            == EXIT_BAD_INPUT
+        )
+        return capsys.readouterr().err
+
+    here = ["--model", str(random_llama)]
+    sens, four = profiled / "sens.json", profiled / "four.yaml"
+    assert "this model has other weights" in said(sens, four)  # nano
+    lonely = tmp_path / "lonely.yaml"
+    lonely.write_text(four.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "--controls" in said(sens, lonely, *here)
+    lonely.write_text("default: q5\nrules: []\n", encoding="utf-8")
+    assert "predicts nothing of" in said(sens, lonely, str(four), *here)
+    # A profile that was made from a test item.
+    read = profiles.read(sens)
+    item = "numerical_arithmetic.train_two_speeds.test.0"
+    probe = replace(read.probes[0], items=(item, *read.probes[0].items[1:]))
+    profiles.write(replace(read, probes=(probe,)), tmp_path / "other.json")
+    assert f"{item} is among those that the profile was made from" in said(tmp_path / "other.json", four, *here)
