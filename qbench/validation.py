@@ -65,7 +65,9 @@ class MixCheck:
     """As the proof of the loaded model counts it."""
     bits_per_weight: float
     predicted: dict[str, tuple[float, ...]]
-    """Of each probe: nats of each sequence that the profile was made from."""
+    """Of each probe: nats of each sequence that the profile was made from, summed over the units."""
+    expected: dict[str, float]
+    """Of each probe: nats a scored token, interactions included (see `qbench.allocate.curve`)."""
     measured: dict[str, tuple[float, ...]]
     """Of each probe: nats of each sequence of the new text."""
 
@@ -175,9 +177,12 @@ class MixAgreement:
     mix: str
     probe: str
     predicted: KL
+    """The sum of what its units cost alone."""
+    expected: float
+    """The same with what units do to one another."""
     measured: KL
     ratio: Agreement
-    """Measured / predicted: on different text."""
+    """Measured / expected: on different text."""
     additivity: Agreement
     """Measured / the sum of what its units cost alone on the same text; NaN where not all of them were measured at its formats."""
     to_allocated: Agreement
@@ -209,19 +214,20 @@ def mix_agreements(validation: Validation) -> Iterator[MixAgreement]:
         best = validation.allocated.measured[text.name]
         for mix in validation.mixes:
             predicted, measured = mix.predicted[text.name], mix.measured[text.name]
-            expected, found = Cost.of(predicted, text.profile_scored), Cost.of(measured, text.scored)
+            total, found = Cost.of(predicted, text.profile_scored), Cost.of(measured, text.scored)
             lowered = [pair for pair in mix.formats.items() if pair[1] != profiles.FULL_PRECISION]
             parts = [alone.get(pair, (np.nan,) * len(measured)) for pair in lowered]
             yield MixAgreement(
                 mix.name,
                 text.name,
                 KL.of(predicted, text.profile_scored),
+                mix.expected[text.name],
                 KL.of(measured, text.scored),
                 ratio_of_independent(
                     found.value,
                     found.standard_error,
-                    expected.value,
-                    expected.standard_error,
+                    mix.expected[text.name],
+                    mix.expected[text.name] * total.standard_error / total.value if total.value else 0.0,
                     confidence=validation.confidence,
                 ),
                 ratio_of_sums(measured, np.sum(parts, axis=0), confidence=validation.confidence),
@@ -295,6 +301,7 @@ def _mixes(validation: Validation, text: Text) -> str:
             f"{sizes[own.mix].bits_per_weight:.4f}",
             f"{sizes[own.mix].storage_bytes:,.0f}",
             str(own.predicted),
+            f"{own.expected:.4g}",
             str(own.measured),
             _or_dash(own.ratio),
             _or_dash(own.additivity),
@@ -306,9 +313,10 @@ def _mixes(validation: Validation, text: Text) -> str:
         "mix",
         "bits/weight",
         "bytes",
-        "predicted KL",
+        "sum of its units, predicted",
+        "expected KL",
         "measured KL",
-        "measured / predicted",
+        "measured / expected",
         "measured / its units alone",
         f"KL / {safe(validation.allocated.name)}'s",
     ]

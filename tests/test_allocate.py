@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,11 @@ def write_profile(
     modules: dict[str, int] | None = None,
     formats: Sequence[str] = FORMATS,
     n_others: int = 100,
+    lowered: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a profile in which each probe has these costs, as (units, formats), equal on its four sequences of two tokens but for noise
-    that their mean does not see. Beside the modules, the model has some weights that no level applies to."""
+    that their mean does not see. Beside the modules, the model has some weights that no level applies to.
+    The whole model was measured at the formats in ``lowered``."""
     sizes = modules or llama(2)
     units = tuple(
         Unit(
@@ -80,7 +82,12 @@ def write_profile(
             },
             measured=missing,
             restored=missing,
-            lowered={format: Cost.missing() for format in formats},
+            lowered={
+                format: Cost.of([2 * lowered[format]] * 4, (2,) * 4)
+                if lowered and format in lowered
+                else Cost.missing()
+                for format in formats
+            },
             fisher=dict.fromkeys(sizes, 0.0),
             gradient=dict.fromkeys(sizes, 0.0),
             signed={unit: dict.fromkeys(formats, 0.0) for unit in sizes},
@@ -307,6 +314,59 @@ def test_a_unit_that_nothing_is_known_of_is_named(tmp_path: Path) -> None:
     profile = write_profile(tmp_path / "sens.json", {"numerical": costs})
     with pytest.raises(AllocationError, match=r"no cost for model\.layers\.0\.mlp\.up_proj"):
         allocate(profile, bits=4)
+
+
+# ---------------------------------------------------------------- what units do to one another
+
+
+@pytest.fixture
+def measured_profile(tmp_path: Path) -> Path:
+    """Four modules, the whole at q4 and at q2 measured at two and at eight times the sum of its modules."""
+    modules = dict(list(llama(1).items())[:4])
+    costs = lognormal(6, 4)
+    sums = dict(zip(FORMATS, costs.sum(axis=0), strict=True))
+    lowered = {"q4": 2 * sums["q4"], "q2": 8 * sums["q2"]}
+    return write_profile(tmp_path / "sens.json", {"numerical": costs}, modules, lowered=lowered)
+
+
+def test_a_mix_is_expected_to_cost_what_formats_of_its_sum_were_measured_at(measured_profile: Path) -> None:
+    sums = dict(zip(FORMATS, lognormal(6, 4).sum(axis=0), strict=True))
+
+    def found(name: str) -> tuple[float, float]:
+        best = allocate(measured_profile, bits=16, formats=[name]).best
+        return best.predicted["numerical"].value, best.expected["numerical"].value
+
+    for name, factor in (("q8", 2), ("q4", 2), ("q2", 8)):  # beyond the ends, the factor of the end
+        assert found(name) == pytest.approx((sums[name], factor * sums[name]), rel=1e-5)
+    # Costs fall fourfold with a bit, so q3 lies in the middle of q4 and q2 on a logarithmic axis, and so does its factor: sqrt(2 * 8).
+    assert found("q3") == pytest.approx((sums["q3"], 4 * sums["q3"]), rel=1e-5)
+
+
+def test_a_limit_is_one_of_the_expected_cost(measured_profile: Path) -> None:
+    expected = {
+        choice: allocate_expected(
+            measured_profile, sum(lognormal(6, 4)[i, FORMATS.index(f)] for i, f in enumerate(choice))
+        )
+        for choice in itertools.product(FORMATS, repeat=4)
+    }
+    largest = sorted(expected.values())[300]
+    found = allocate(measured_profile, limit={"numerical": largest}).best
+    modules = list(found.formats)
+    assert found.expected["numerical"].value <= largest * (1 + 1e-5)  # sequences are stored to six digits
+    sizes = [
+        bits_of(measured_profile, dict(zip(modules, choice, strict=True)))
+        for choice, cost in expected.items()
+        if cost <= largest * (1 - 1e-5)
+    ]
+    assert found.storage_bits <= min(sizes)
+
+
+def allocate_expected(profile: Path, total: float) -> float:
+    """The curve by hand: factors 2 and 8 at the sums of q4 and q2, a power of the sum between them."""
+    probe = profiles.read(profile).probes[0]
+    low, high = (sum(costs[name].value for costs in probe.predicted.values()) for name in ("q4", "q2"))
+    share = min(max(math.log(total / low) / math.log(high / low), 0), 1)
+    return float(total * 2 * 4**share)
 
 
 # ---------------------------------------------------------------- the file

@@ -30,13 +30,16 @@ def handmade() -> Validation:
     own = Text("numerical", ("t",), ("a", "b"), (4, 6), ("c", "d", "e"), (2, 3, 5), checks)
     every = dict.fromkeys(UNITS, "q4")
     mixes = (
-        MixCheck("four", every, 100.0, 4.3, {"numerical": (3.0, 2.0)}, {"numerical": (2.0, 4.0, 6.0)}),
+        MixCheck(
+            "four", every, 100.0, 4.3, {"numerical": (3.0, 2.0)}, {"numerical": 0.8}, {"numerical": (2.0, 4.0, 6.0)}
+        ),
         MixCheck(
             "four-uniform",
             every | {UNITS[5]: "q8"},
             101.0,
             4.4,
             {"numerical": (3.5, 2.5)},
+            {"numerical": 1.1},
             {"numerical": (3.0, 5.0, 10.0)},
         ),
     )
@@ -50,7 +53,7 @@ def test_the_numbers_of_a_mix_are_those_of_a_hand_calculation() -> None:
     four, uniform = validation.mix_agreements(handmade())
     assert four.predicted.value == 5 / 10  # nats over scored tokens
     assert four.measured.value == 12 / 10
-    assert four.ratio.value == pytest.approx(1.2 / 0.5)
+    assert four.ratio.value == pytest.approx(1.2 / 0.8)  # what was expected of a sum of 0.5
     assert four.additivity.value == pytest.approx(12 / (21 * 0.6))  # 1 + … + 6 = 21 times 0.1 + 0.2 + 0.3
     assert four.to_allocated.value == 1
     assert uniform.to_allocated.value == pytest.approx(18 / 12)

@@ -15,6 +15,7 @@ import numpy as np
 
 from qbench import profiles
 from qbench.allocate.controls import controls as make_controls
+from qbench.allocate.curve import Curve
 from qbench.allocate.menu import KL, Menu, check_probes, predicted_nats, read_menu, weighed
 from qbench.allocate.rules import as_yaml, mix_of
 from qbench.allocate.solve import Array, Choice, Limit, Unproven, choose
@@ -22,7 +23,7 @@ from qbench.errors import AllocationError
 from qbench.levels import Mix
 from qbench.records import write_atomically
 
-__all__ = ["KL", "Allocated", "Allocation", "allocate", "predicted_nats"]
+__all__ = ["KL", "Allocated", "Allocation", "Curve", "allocate", "predicted_nats"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Allocated:
     storage_bits: int
     bits_per_weight: float
     predicted: dict[str, KL]
-    """On each probe of the profile."""
+    """On each probe of the profile: the sum of what its units cost alone."""
+    expected: dict[str, KL]
+    """The same with what units do to one another, where the profile says how much that is (see `qbench.allocate.curve`)."""
 
     @property
     def name(self) -> str:
@@ -59,14 +62,19 @@ class Allocation:
     def __str__(self) -> str:
         mixes = [self.best, *self.controls]
         width = max(len(own.name) for own in mixes)
-        heads = [f"KL on {probe}" for probe in self.best.predicted]
+        heads = [f"KL on {probe}" for probe in self.best.expected]
         lines = [f"{'':{width}}  bits/weight  {'bytes':>14}  " + "  ".join(f"{head:>26}" for head in heads)]
         for own in mixes:
-            predicted = "  ".join(f"{own.predicted[probe]!s:>26}" for probe in own.predicted)
-            lines.append(f"{own.name:{width}}  {own.bits_per_weight:11.4f}  {own.storage_bytes:14,.1f}  {predicted}")
+            expected = "  ".join(f"{found!s:>26}" for found in own.expected.values())
+            lines.append(f"{own.name:{width}}  {own.bits_per_weight:11.4f}  {own.storage_bytes:14,.1f}  {expected}")
+        made = (
+            "expected"
+            if self.best.expected != self.best.predicted
+            else "the sum of what units are predicted to cost alone"
+        )
         lines += [
             "",
-            "KL: predicted, in nats a token; intervals are about other text like the probe's, not about the prediction.",
+            f"KL: {made}, in nats a token; intervals are about other text like the probe's, not about the prediction.",
         ]
         if not self.paths:
             lines += ["", as_yaml(self.best.mix).rstrip()]
@@ -87,14 +95,14 @@ def allocate(
 ) -> Allocation:
     """Choose a format for each unit: the least predicted KL within a size, or the least size within limits of the KL.
 
-    The KL of a mix is predicted as the sum of what its units cost alone. That is a second-order statement about small changes, so it ranks
-    mixes well and overstates or understates what they cost in full at few bits; measure what it chooses.
+    The KL of a mix is predicted as the sum of what its units cost alone, which ranks mixes well, and then raised to what the whole model
+    was measured to cost at such a sum (`qbench.allocate.curve`). Whether that is true of a mix, ``qbench sensitivity validate`` measures.
 
     Args:
         profile: file that ``qbench sensitivity`` wrote.
         bits: budget as bits per parameter of the whole model, as a sweep's proof counts them.
         bytes: budget as the bytes of the whole model.
-        limit: largest predicted KL by probe, in nats a token. Without a budget, the smallest mix that keeps all of them.
+        limit: largest expected KL by probe, in nats a token. Without a budget, the smallest mix that keeps all of them.
         weight: of the probes where a budget is given; equal ones if none.
         formats: which may be chosen; all of the profile's if empty. ``fp16`` may be among them.
         controls: also make mixes of the same size that know less (see `qbench.allocate.controls`).
@@ -147,7 +155,7 @@ class _Request:
         """In words, for the mix's ``about``."""
         kept = ", ".join(f"{probe} at most {value:g}" for probe, value in self.limit.items())
         if self.budget is None:
-            return f"Fewest bytes with a predicted KL on {kept}"
+            return f"Fewest bytes with an expected KL on {kept}"
         within = f"Least predicted KL within {self.budget / 8:,.0f} bytes"
         return f"{within} and on {kept}" if kept else within
 
@@ -173,22 +181,23 @@ def _best(menu: Menu, costs: Array, request: _Request) -> Choice:
     Raises:
         AllocationError: nothing fits.
     """
-    limits = [Limit(menu.costs[probe], largest) for probe, largest in request.limit.items()]
+    allowed = {probe: menu.curves[probe].allowed(largest) for probe, largest in request.limit.items()}
+    limits = [Limit(menu.costs[probe], largest) for probe, largest in allowed.items()]
     if request.budget is not None:
         fits = Limit(menu.bits, request.budget - menu.other_bits)
         choice = choose(costs, [fits, *limits])
         if choice is None:
-            raise AllocationError(_reach(menu, request, [fits]))
+            raise AllocationError(_reach(menu, request, allowed, [fits]))
         return choice
     smallest = choose(menu.bits, limits)
     if smallest is None:
-        raise AllocationError(_reach(menu, request, []))
+        raise AllocationError(_reach(menu, request, allowed, []))
     # Of all mixes of that size, the one that costs least.
     choice = choose(costs, [Limit(menu.bits, menu.storage_bits(smallest) - menu.other_bits), *limits])
     return smallest if choice is None else choice
 
 
-def _reach(menu: Menu, request: _Request, size: Sequence[Limit]) -> str:
+def _reach(menu: Menu, request: _Request, allowed: Mapping[str, float], size: Sequence[Limit]) -> str:
     """Why nothing fits, and what does."""
     least, most = (int(extreme(menu.bits, axis=1).sum()) + menu.other_bits for extreme in (np.min, np.max))
     if request.budget is not None and request.budget < least:
@@ -199,18 +208,19 @@ def _reach(menu: Menu, request: _Request, size: Sequence[Limit]) -> str:
         )
     within = f" within {request.budget / 8:,.0f} bytes" if request.budget is not None else ""
     for probe, largest in request.limit.items():
-        lowest = choose(menu.costs[probe], size)
+        lowest, curve = choose(menu.costs[probe], size), menu.curves[probe]
         assert lowest is not None
-        reached, highest = float(_sum(menu.costs[probe], lowest)), float(np.nanmax(menu.costs[probe], axis=1).sum())
-        if reached > largest:
+        reached, highest = _sum(menu.costs[probe], lowest), float(np.nanmax(menu.costs[probe], axis=1).sum())
+        if reached > allowed[probe]:
             return (
-                f"A predicted KL of {largest:g} on {probe} cannot be reached{within}: mixes of {', '.join(menu.formats)} reach from "
-                f"{reached:.4g} to {highest:.4g}."
+                f"An expected KL of {largest:g} on {probe} cannot be reached{within}: mixes of {', '.join(menu.formats)} reach from "
+                f"{curve.expected(reached):.4g} to {curve.expected(highest):.4g}."
             )
-    shares = sum(menu.costs[probe] / largest for probe, largest in request.limit.items())
-    nearest = choose(np.asarray(shares), size)
+    nearest = choose(np.asarray(sum(menu.costs[probe] / largest for probe, largest in allowed.items())), size)
     assert nearest is not None
-    found = ", ".join(f"{probe} {_sum(menu.costs[probe], nearest):.4g}" for probe in request.limit)
+    found = ", ".join(
+        f"{probe} {menu.curves[probe].expected(_sum(menu.costs[probe], nearest)):.4g}" for probe in request.limit
+    )
     return f"Each limit can be kept{within}, but not all at once; a mix between them reaches {found}."
 
 
@@ -222,8 +232,11 @@ def _allocated(menu: Menu, choice: Choice, name: str, about: str) -> Allocated:
     units = menu.units(choice)
     formats = {module: units[unit.name] for unit in menu.profile.units for module in unit.modules}
     predicted = {probe.name: KL.of(predicted_nats(probe, units), probe.scored) for probe in menu.profile.probes}
-    said = "; ".join(f"{probe} {found}" for probe, found in predicted.items())
+    expected = {
+        probe: KL(*(menu.curves[probe].expected(value) for value in found)) for probe, found in predicted.items()
+    }
+    said = "; ".join(f"{probe} {found}" for probe, found in expected.items())
     size = f"{menu.bits_per_weight(choice):.4f} bits per weight"
-    mix = mix_of(formats, name, f"{about}: {size}, predicted KL a token {said}.")
+    mix = mix_of(formats, name, f"{about}: {size}, expected KL a token {said}.")
     assert {module: level.name for module, level in mix.assign(formats).items()} == formats
-    return Allocated(mix, formats, menu.storage_bits(choice), menu.bits_per_weight(choice), predicted)
+    return Allocated(mix, formats, menu.storage_bits(choice), menu.bits_per_weight(choice), predicted, expected)

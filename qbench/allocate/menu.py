@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t
 
+from qbench.allocate.curve import Curve
 from qbench.allocate.solve import Array, Choice, Integers, total
 from qbench.errors import AllocationError, did_you_mean
 from qbench.levels import LEVELS
@@ -55,6 +56,8 @@ class Menu:
     """Storage as (units, formats), in whole bits, in which nothing is ever rounded."""
     costs: dict[str, Array]
     """Of each probe: predicted KL as (units, formats); NaN where a unit may not have a format."""
+    curves: dict[str, Curve]
+    """Of each probe: what mixes cost beyond the sum of their units."""
 
     @property
     def other_bits(self) -> int:
@@ -110,7 +113,7 @@ def read_menu(profile: Profile, formats: Sequence[str]) -> Menu:
                 f"The probe {name} predicts no cost for {unit} at {' or '.join(names)}; profile it at one of them, or add --formats fp16."
             )
     bits = np.array([_bits(profile, name) for name in names], dtype=np.int64).T
-    return Menu(profile, names, bits, costs)
+    return Menu(profile, names, bits, costs, {probe.name: Curve.of(probe) for probe in profile.probes})
 
 
 def _bits(profile: Profile, name: str) -> list[int]:

@@ -1,8 +1,11 @@
 """One format for every unit: the best choice under limits, by integer programming (HiGHS, through scipy)."""
 
+import contextlib
 import itertools
 import math
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,13 +68,14 @@ def choose(objective: Array | Integers, limits: Sequence[Limit]) -> Choice | Non
     for attempt in itertools.count():
         rows = [_row(limit.values, room, barred) for limit, room in zip(limits, rooms, strict=True)]
         constraints = [LinearConstraint(one_each, 1, 1), *(LinearConstraint(row, ub=room) for row, room in rows)]
-        found = milp(
-            costs.ravel(),
-            constraints=constraints,
-            integrality=np.ones(barred.size),
-            bounds=Bounds(0, (~barred).ravel().astype(float)),
-            options={"mip_rel_gap": 0.0, "time_limit": TIME_LIMIT},
-        )
+        with _hushed():
+            found = milp(
+                costs.ravel(),
+                constraints=constraints,
+                integrality=np.ones(barred.size),
+                bounds=Bounds(0, (~barred).ravel().astype(float)),
+                options={"mip_rel_gap": 0.0, "time_limit": TIME_LIMIT},
+            )
         if found.status == INFEASIBLE:
             return None
         choice = _read(found, barred.shape)
@@ -80,6 +84,20 @@ def choose(objective: Array | Integers, limits: Sequence[Limit]) -> Choice | Non
             return choice
         rooms = [room - max(0, over) * 2**attempt for room, over in zip(rooms, excess, strict=True)]
     raise AssertionError("unreachable")
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep the solver off the standard output, where it leaves a line now and then whatever its options say."""
+    sys.stdout.flush()
+    before, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _read(found: OptimizeResult, shape: tuple[int, ...]) -> Choice:

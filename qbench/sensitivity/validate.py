@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from qbench import bank, profiles, provenance, records
-from qbench.allocate import predicted_nats
+from qbench.allocate import Curve, predicted_nats
 from qbench.compare import compare
 from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
@@ -363,6 +363,10 @@ class _Bench:
                 storage_bytes=self.sizes[name][0],
                 bits_per_weight=self.sizes[name][1],
                 predicted={probe.name: tuple(predicted_nats(probe, formats)) for probe in profile.probes},
+                expected={
+                    probe.name: Curve.of(probe).expected(sum(predicted_nats(probe, formats)) / probe.n_scored)
+                    for probe in profile.probes
+                },
                 measured=self.measured[name],
             )
             for name, formats in self.formats.items()
