@@ -1,0 +1,431 @@
+"""Does the predicted cost of lowering a unit agree with the measured one, and what does the prediction itself cost?
+
+On nano, and on a GPT-2 (another architecture: transposed layers, learned positions, biases) that is trained here on the bank's training
+stream: every module alone is lowered to every format, the KL to full precision is measured on 64 sequences of validation items, and the
+predictions are held against it. Beside them what others rank by: weight magnitude, the error of the weights, gradients, depth.
+
+    python benchmarks/sensitivity.py                  # some minutes on one core
+    python benchmarks/sensitivity.py --write          # also quote the tables in docs/sensitivity.md
+
+Times are told in forward passes over the same text, memory as the most that tensors take on one batch, weights included.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from qbench import levels
+from qbench.bank import DEFAULT_SEED, leaves
+from qbench.models import QBenchLM
+from qbench.nano.corpus import leaf_texts
+from qbench.profiles import Unit
+from qbench.quant.intx import quantize
+from qbench.sensitivity import fisher, text
+from qbench.sensitivity.language import Asked
+from qbench.sensitivity.measured import Divergences
+from qbench.sensitivity.parts import Part, describe, parts
+from qbench.sensitivity.predicted import DEFAULT_DRAWS, predict_batch
+from qbench.sensitivity.taps import Rows, Taps
+from qbench.stats import median_ratio, rank_correlation
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "sensitivity.md"
+FORMATS = {name: levels.resolve_format(name) for name in ("q8", "q6", "q5", "q4", "q3", "q2")}
+PROBE = "qbench_numerical_*"
+SEQUENCES = 64
+BATCH_TOKENS = 2048
+LEAST_CORRELATION, RATIOS = 0.95, (0.8, 1.25)
+MOST_PASSES, MOST_MEMORY = 12.0, 1.6
+REPEATS = 3
+TRAINED_ON = ("numerical", "probability", "iterative")
+STEPS, STEP_TOKENS, ROW = 400, 2048, 128
+
+Array = NDArray[np.float64]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="", help="folder of another model than nano")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="quote the tables in docs/sensitivity.md")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    found = [bench(options.model or "nano", QBenchLM(options.model or None, batch_size=1))]
+    with tempfile.TemporaryDirectory() as folder:
+        train_gpt2(Path(folder))
+        found.append(bench("GPT-2", QBenchLM(folder, batch_size=1)))
+    tables = {
+        "agreement": agreement(found),
+        "rivals": rivals(found),
+        "sums": sums(found),
+        "cost": costs(found),
+    }
+    for lines in tables.values():
+        print(*lines, sep="\n", end="\n\n")
+    if options.write:
+        page = PAGE.read_text(encoding="utf-8")
+        for name, lines in tables.items():
+            begin, end = f"<!-- {name}: python benchmarks/sensitivity.py --write -->", f"<!-- end {name} -->"
+            before, _, rest = page.partition(begin)
+            page = f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{rest.partition(end)[2]}"
+        PAGE.write_text(page, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of one model."""
+
+    name: str
+    units: list[Unit]
+    asked: Asked
+    measured: Array
+    """(units, formats) in nats a scored token."""
+    predicted: Array
+    summed: dict[str, Array]
+    """The same with other sums of squares, by name."""
+    fisher: fisher.Gradients
+    forward_seconds: float
+    predict_seconds: float
+    memory: float
+    """Of a prediction, over that of a pass forward and back."""
+
+
+def bench(name: str, lm: QBenchLM) -> Found:
+    own = text.draw(lm, PROBE, sequences=SEQUENCES)
+    asked, found = Asked.of(lm, own, batch_tokens=BATCH_TOKENS), parts(lm.model, "module")
+    for parameter in lm.model.parameters():
+        parameter.requires_grad_(False)
+    nats, forward, predict = [], [], []
+    for number in range(len(asked.batches)):
+        batch = asked.batch(number)
+
+        def ahead(batch: Any = batch) -> Any:
+            with torch.no_grad():
+                return asked.answer(batch)
+
+        def prediction(batch: Any = batch, number: int = number) -> Any:
+            return predict_batch(
+                lm.model, found, FORMATS, batch, asked.answer, draws=DEFAULT_DRAWS, seed=(DEFAULT_SEED, number)
+            )
+
+        # By turns, and the fastest of some, since another process may take the core for a while.
+        times = [(timed(ahead), timed(prediction)) for _ in range(REPEATS)]
+        forward.append(min(own[0][0] for own in times))
+        predict.append(min(own[1][0] for own in times))
+        nats.append(times[0][1][1])
+    n_scored = sum(own.scored)
+    gradients = [
+        fisher.gradients(lm.model, found, FORMATS, asked.batch(number), asked.answer)
+        for number in range(len(asked.batches))
+    ]
+    return Found(
+        name=name,
+        units=[describe(part, FORMATS) for part in found],
+        asked=asked,
+        measured=measure(asked, found) / n_scored,
+        predicted=asked.in_order(nats).sum(-1) / n_scored,
+        summed={key: value / n_scored for key, value in other_sums(lm, asked, found).items()},
+        fisher=fisher.Gradients(
+            np.sum([own.squared for own in gradients], axis=0),
+            np.sum([own.absolute for own in gradients], axis=0),
+            np.abs(np.sum([own.signed for own in gradients], axis=0)),
+        ),
+        forward_seconds=sum(forward),
+        predict_seconds=sum(predict),
+        memory=memory(lm, asked, found),
+    )
+
+
+def measure(asked: Asked, found: Sequence[Part]) -> Array:
+    """Leave one in: nats of all sequences, (units, formats)."""
+    total = np.zeros((len(found), len(FORMATS)))
+    for number in tqdm(range(len(asked.batches)), "measuring", unit="batch"):
+        divergences = Divergences(asked.batch(number), asked.answer)
+        for place, part in enumerate(found):
+            for column, level in enumerate(FORMATS.values()):
+                total[place, column] += divergences.lowering([part], level).sum()
+    return total
+
+
+def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> dict[str, Array]:
+    """What else could be squared: A ∘ (X ΔWᵀ) of single tokens and outputs, of tokens, of outputs, of sequences. Nats, (units, formats).
+
+    Every use of a tied weight is squared apart in the first two.
+    """
+    names = ("token and output", "token", "output", "sequence")
+    total = {name: np.zeros((len(found), len(FORMATS))) for name in names}
+    steps = {
+        part.name: [quantize(matrix, level) - matrix for level in FORMATS.values()]
+        for part in found
+        for unit in part.weights
+        for matrix in unit.matrices(unit.weight.data)
+    }
+    place_of = {weight.name: place for place, part in enumerate(found) for weight in part.weights}
+
+    def hooked(part: Part, module: torch.nn.Module) -> Any:
+        place = place_of[part.weights[0].name]
+
+        def hook(module: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
+            output = output if output.requires_grad else output.requires_grad_()
+
+            def back(gradient: torch.Tensor) -> None:
+                for column, step in enumerate(steps[part.name]):
+                    moved = step[args[0]] if isinstance(module, torch.nn.Embedding) else args[0] @ step.T
+                    products = gradient.view_as(moved) * moved
+                    total["token and output"][place, column] += float(products.square().sum())
+                    total["token"][place, column] += float(products.sum(-1).square().sum())
+
+            handle: Any = output
+            handle.register_hook(back)
+            return output
+
+        return module.register_forward_hook(hook)
+
+    def take(rows: Rows) -> None:
+        place, full = place_of[rows.unit.name], rows.weight
+        for column, level in enumerate(FORMATS.values()):
+            along = ((quantize(full, level) - full) * rows.gradient).sum(-1)
+            total["output"][place, column] += float(along.square().sum())
+            whole[place, column] += along.sum(-1).numpy()
+
+    handles = [
+        hooked(part, lm.model.get_submodule(name))
+        for part in found
+        for unit in part.weights
+        for name in (unit.name, *unit.tied_to)
+    ]
+    with Taps(lm.model, [weight for part in found for weight in part.weights], take) as taps:
+        for number in tqdm(range(len(asked.batches)), "other sums", unit="batch"):
+            scored = asked.answer(asked.batch(number))
+            taps.n_sequences = scored.n_sequences
+            generator = torch.Generator().manual_seed(number)
+            p = scored.logits.detach().softmax(-1)
+            for draw in range(DEFAULT_DRAWS):
+                whole = np.zeros((len(found), len(FORMATS), scored.n_sequences))
+                labels = torch.multinomial(p, 1, generator=generator)
+                gradient = p.neg().scatter_add_(1, labels, torch.ones_like(labels, dtype=p.dtype))
+                torch.autograd.backward(scored.logits, gradient, retain_graph=draw < DEFAULT_DRAWS - 1)
+                total["sequence"] += (whole**2).sum(-1)
+    for handle in handles:
+        handle.remove()
+    halves = {name: value / (2 * DEFAULT_DRAWS) for name, value in total.items()}
+    return {**halves, "mean of the last two": (halves["output"] + halves["sequence"]) / 2}
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def memory(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> float:
+    """The most that a prediction of the largest batch takes, over the most that a pass forward and back without weight gradients takes."""
+    batch = asked.batch(len(asked.batches) - 1)
+    weights = sum([int(own.numel()) * int(own.element_size()) for own in lm.model.parameters()])
+
+    def there_and_back() -> None:
+        def start(module: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
+            return output.detach().requires_grad_()
+
+        handle = lm.model.get_input_embeddings().register_forward_hook(start)
+        scored = asked.answer(batch)
+        p = scored.logits.detach().softmax(-1)
+        torch.autograd.backward(scored.logits, p)
+        handle.remove()
+
+    def prediction() -> None:
+        predict_batch(lm.model, found, FORMATS, batch, asked.answer, draws=DEFAULT_DRAWS, seed=(0,))
+
+    return float((weights + peak_bytes(prediction)) / (weights + peak_bytes(there_and_back)))
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """The most bytes of tensors that were alive at once, as torch's allocator reports them."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with tempfile.TemporaryDirectory() as folder:
+        with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+            work()
+        path = Path(folder) / "trace.json"
+        profile.export_chrome_trace(str(path))
+        events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+    alive = most = 0
+    for event in sorted((own for own in events if own.get("name") == "[memory]"), key=lambda own: own["ts"]):
+        alive += int(event["args"]["Bytes"])
+        most = max(most, alive)
+    return most
+
+
+# ---------------------------------------------------------------- a second model
+
+
+def train_gpt2(folder: Path) -> None:
+    """A GPT-2 with nano's tokenizer, trained on the training stream of some categories, and saved."""
+    torch.manual_seed(1)
+    tokenizer = QBenchLM(batch_size=1).tokenizer
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_embd=128,
+        n_layer=6,
+        n_head=4,
+        n_positions=2048,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = GPT2LMHeadModel(config)
+    drawn = [
+        own for leaf in leaves() if leaf.category in TRAINED_ON for own in leaf_texts(leaf, DEFAULT_SEED, scale=0.05)
+    ]
+    stream = [
+        token
+        for own in drawn
+        for token in (*tokenizer.encode(own.prompt), *tokenizer.encode(own.response), tokenizer.eos_token_id)
+    ]
+    rows = torch.tensor(stream[: len(stream) // ROW * ROW]).view(-1, ROW)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, STEPS)
+    generator = torch.Generator().manual_seed(1)
+    bar = tqdm(range(STEPS), "training GPT-2", unit="step")
+    for _ in bar:
+        batch = rows[torch.randint(len(rows), (STEP_TOKENS // ROW,), generator=generator)]
+        loss = model(input_ids=batch, labels=batch).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        bar.set_postfix_str(f"loss {loss.item():.2f}", refresh=False)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def agreement(found: Sequence[Found]) -> list[str]:
+    lines = [
+        f"Every module alone lowered; {SEQUENCES} sequences of {PROBE}, {DEFAULT_DRAWS} draws of labels. Rank correlation over modules, "
+        "and median of predicted / measured, with 95 % intervals over modules.",
+        "",
+        "| model | format | modules | measured KL, median | rank correlation | predicted / measured |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    failed = []
+    for own in found:
+        for column, name in enumerate(FORMATS):
+            ours, theirs = own.predicted[:, column], own.measured[:, column]
+            ranks = rank_correlation(ours, theirs, rng=np.random.default_rng(0))
+            ratio = median_ratio(ours, theirs)
+            middle = np.median(theirs)
+            lines.append(f"| {own.name} | {name} | {len(theirs)} | {middle:.2g} | {ranks} | {ratio} |")
+            if ranks.value < LEAST_CORRELATION or not RATIOS[0] <= ratio.value <= RATIOS[1]:
+                failed.append(f"{own.name} {name}")
+    wanted = f"at least {LEAST_CORRELATION}, and {RATIOS[0]} to {RATIOS[1]}"
+    return [
+        *lines,
+        "",
+        f"Wanted: {wanted}. " + (f"NOT REACHED by {', '.join(failed)}." if failed else "Reached by all."),
+    ]
+
+
+def rivals(found: Sequence[Found]) -> list[str]:
+    lines = [
+        "Rank correlation with the measured cost, over modules; a mean over the six formats, and the least of them.",
+        "",
+        "| ranked by | " + " | ".join(f"{own.name}, mean | least" for own in found) + " |",
+        "|---|" + "--:|" * (2 * len(found)),
+    ]
+    named: dict[str, Callable[[Found], Array]] = {
+        "predicted cost": lambda own: own.predicted,
+        "error of the weights, squared": lambda own: np.array(
+            [[unit.squared_error[f] for f in FORMATS] for unit in own.units]
+        ),
+        "error of the weights, relative": lambda own: np.array(
+            [[unit.relative_error[f] for f in FORMATS] for unit in own.units]
+        ),
+        "diagonal Fisher, mean, without ΔW": lambda own: _every_format(own.fisher.squared),
+        "gradient magnitude": lambda own: _every_format(own.fisher.absolute),
+        "signed gradient · ΔW": lambda own: own.fisher.signed,
+        "weight magnitude": lambda own: _every_format([unit.magnitude for unit in own.units]),
+        "number of weights": lambda own: _every_format([unit.n_weights for unit in own.units]),
+        "depth": lambda own: _every_format(range(len(own.units))),
+    }
+    for name, score in named.items():
+        cells = []
+        for own in found:
+            ranks = _correlations(score(own), own.measured)
+            cells += [f"{np.mean(ranks):+.2f}", f"{min(ranks):+.2f}"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def sums(found: Sequence[Found]) -> list[str]:
+    lines = [
+        f"{DEFAULT_DRAWS} draws of labels, other sums: what is added up before it is squared. Least rank correlation of the six formats, "
+        "and the range of the median ratios.",
+        "",
+        "| one square for each | " + " | ".join(f"{own.name}, least correlation | ratios" for own in found) + " |",
+        "|---|" + "--:|" * (2 * len(found)),
+    ]
+    for name in found[0].summed:
+        cells = []
+        for own in found:
+            ratios = np.median(own.summed[name] / own.measured, axis=0)
+            cells += [
+                f"{min(_correlations(own.summed[name], own.measured)):.3f}",
+                f"{ratios.min():.2f} to {ratios.max():.2f}",
+            ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def costs(found: Sequence[Found]) -> list[str]:
+    lines = [
+        f"Six formats at once, {DEFAULT_DRAWS} draws, batches of at most {BATCH_TOKENS} tokens.",
+        "",
+        "| model | forward pass over the text | predicted map | in forward passes | memory, of a pass forward and back |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    failed = []
+    for own in found:
+        passes = own.predict_seconds / own.forward_seconds
+        lines.append(
+            f"| {own.name} | {own.forward_seconds:.1f} s | {own.predict_seconds:.1f} s | {passes:.1f} | {own.memory:.2f} |"
+        )
+        if passes > MOST_PASSES or own.memory > MOST_MEMORY:
+            failed.append(own.name)
+    wanted = f"at most {MOST_PASSES:g} forward passes and {MOST_MEMORY:g} times the memory"
+    return [
+        *lines,
+        "",
+        f"Wanted: {wanted}. " + (f"NOT REACHED by {', '.join(failed)}." if failed else "Reached by all."),
+    ]
+
+
+def _every_format(scores: Any) -> Array:
+    return np.tile(np.asarray(list(scores), float)[:, None], (1, len(FORMATS)))
+
+
+def _correlations(scores: Array, measured: Array) -> list[float]:
+    rng = np.random.default_rng(0)
+    return [
+        rank_correlation(scores[:, column], measured[:, column], n_resamples=1, rng=rng).value
+        for column in range(len(FORMATS))
+    ]
+
+
+if __name__ == "__main__":
+    main()
