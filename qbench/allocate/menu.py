@@ -29,7 +29,7 @@ class KL(NamedTuple):
         """From the nats and the scored tokens of each sequence. The interval is NaN with a single sequence."""
         cost = Cost.of(nats, scored)
         reach = cost.standard_error * float(t.ppf((1 + CONFIDENCE) / 2, max(len(scored) - 1, 1)))
-        return cls(cost.value, max(0.0, cost.value - reach), cost.value + reach)
+        return cls(cost.value, max(cost.value - reach, 0.0), cost.value + reach)
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
