@@ -264,6 +264,7 @@ def _add_sensitivity(commands: Any) -> None:
     show.add_argument("--format", metavar="NAME", help="of the costs that are shown (default: q4, or the middle one)")
     show.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
     _add_validate(what)
+    _add_maps(what)
 
 
 def _add_validate(what: Any) -> None:
@@ -323,6 +324,29 @@ def _add_validate(what: Any) -> None:
         metavar="DIR",
         help="a folder with task YAMLs of your own",
     )
+
+
+def _add_maps(what: Any) -> None:
+    report = _command(what, "report", _sensitivity_report, "draw what a profile holds: a page, tables and figures")
+    report.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
+    report.add_argument(
+        "--validation",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="validation.json of mixes of this profile, that qbench sensitivity validate wrote; again for another size",
+    )
+    report.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: NAME-maps beside it)")
+    report.add_argument(
+        "--formats",
+        type=_names,
+        metavar="A,B,…",
+        help="html, md, and figures as PDF and SVG (default: all but figures)",
+    )
+    report.add_argument(
+        "--format", metavar="NAME", help="that sentences and verdicts are about (default: q4, or the middle one)"
+    )
+    report.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
 
 
 def _add_plan(commands: Any) -> None:
@@ -616,6 +640,13 @@ def _show(profile: Any, **wanted: Any) -> int:
         *(recommend(profile, probe=probe.name, format=named) for probe in profile.probes),
         sep="\n\n",
     )
+    return 0
+
+
+def _sensitivity_report(options: argparse.Namespace) -> int:
+    from qbench.maps import report
+
+    _print_report(report(options.profile, **_given(options, "validation", "out", "formats", "format", "confidence")))
     return 0
 
 

@@ -1,10 +1,16 @@
-"""Fixtures that are made once per test session: a small random model with a tokenizer of its own, and the wheel."""
+"""Fixtures that are made once per test session: a small random model with a tokenizer of its own, the wheel, and a browser."""
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,3 +57,33 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = target.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[WebDriver]":
+    """Headless Chromium without a network."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    paths = [shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")]
+    if None in paths:
+        pytest.skip("There is no browser here; install chromium and chromium-driver to test the page in one.")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(paths[0])
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--window-size=1200,900",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(paths[1])))
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+    )
+    yield driver
+    driver.quit()

@@ -36,6 +36,7 @@ READING = [
     "pages",
     "validation",
     "report",
+    "maps",
     "compare",
     "plan",
     "rescore",

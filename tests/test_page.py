@@ -2,17 +2,12 @@
 
 import math
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browsing import complaints, until
 from handmade import bank_item, sample, write_plan, write_run, write_sweep
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import Select
@@ -55,41 +50,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[WebDriver]:
-    paths = [shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")]
-    if None in paths:
-        pytest.skip("There is no browser here; install chromium and chromium-driver to test the page in one.")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(paths[0])
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--window-size=1200,900",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(paths[1])))
-    driver.execute_cdp_cmd("Network.enable", {})
-    driver.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield driver
-    driver.quit()
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait for something to be true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return found
-
-
 def show(chromium: WebDriver, folder: Path, name: str, *, theme: str = "light") -> WebDriver:
     """Open a page and wait until it has drawn everything and unpacked the items."""
     feature = {"name": "prefers-color-scheme", "value": theme}
@@ -106,10 +66,6 @@ def status(chromium: WebDriver) -> str:
 
 def choose(chromium: WebDriver, id: str, value: str) -> None:
     Select(chromium.find_element(By.ID, id)).select_by_value(value)
-
-
-def complaints(chromium: WebDriver) -> list[dict[str, Any]]:
-    return list(chromium.get_log("browser"))  # type: ignore[attr-defined]
 
 
 def open_item(chromium: WebDriver, number: int = 0) -> list[str]:

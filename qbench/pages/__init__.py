@@ -68,7 +68,8 @@ class Part:
     figure: str = ""
     """Name among the figures that are given to `render`; one that is not drawn leaves its place out."""
     shape: str = ""
-    """How wide the figure stands: as its column, ``narrow``, ``natural`` (as drawn; a small screen scrolls), or small ``panels``."""
+    """How wide the figure stands: as its column, ``narrow``, ``natural`` (as drawn; a small screen scrolls), or a list of them as small
+    ``panels``, ``wide panels`` or ``natural panels``."""
     menus: Sequence[Menu] = ()
     grids: Sequence[Grid] = ()
     folded: Sequence[Grid] = ()

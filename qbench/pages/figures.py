@@ -12,7 +12,19 @@ Record = dict[str, Any]
 INK, NEUTRAL, PAPER = "#1d232b", "#7a828c", "#f5f4f1"
 LOSS, GAIN = "#b2352b", "#2466a8"
 LINE, BAND = "#b2362c", "#c9685f"
-DARK = {INK: "#e4e7eb", NEUTRAL: "#98a1ac", PAPER: "#262b32", LINE: "#ef8a7d", BAND: "#d9766b"}
+HEAT = (PAPER, "#f2cf9f", "#e0855a", "#b0342a", "#5c0f1c")
+"""From the least to the most, ever further from the page."""
+ON_HEAT = "#fdfcfb"
+"""Text on the further half of HEAT."""
+DARK = {
+    INK: "#e4e7eb",
+    NEUTRAL: "#98a1ac",
+    PAPER: "#262b32",
+    LINE: "#ef8a7d",
+    BAND: "#d9766b",
+    **dict(zip(HEAT[1:], ("#5a3431", "#a2493a", "#ea8a5e", "#ffe3b3"), strict=True)),
+    ON_HEAT: "#241012",
+}
 """What a page puts in place of these colors on a dark background. Those of cells stay: their text is white on both."""
 LADDER = ((0x33, 0x6F, 0xB5), (0x97, 0x6B, 0xB4), (0xD1, 0x4B, 0x3A))  # from the most to the least precise level
 DATA = "data"

@@ -1,0 +1,431 @@
+"""Pictures of a sensitivity profile: every record is a number of the profile, and a mark stands only where its intervals say so."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import complaints, until
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import Select
+from synthetic import profile as synthetic
+
+from qbench import profiles
+from qbench.cli import main
+from qbench.contrasts import side_by_side
+from qbench.errors import ProfileError, QBenchError
+from qbench.levels import LEVELS
+from qbench.maps import charts, report
+from qbench.maps.compute import Maps, Mark, Spot, compute, lay_out
+from qbench.maps.markdown import render as markdown
+from qbench.maps.page import render
+from qbench.maps.wording import figure
+from qbench.pages.figures import DATA, Record, Spec
+from qbench.profiles import Cost, Costs, Probe, Profile, Unit
+from qbench.validation import MixCheck, Text, Validation
+from qbench.validation import write as write_validation
+
+HOSTILE = "</script><img src=x onerror='window.pwned = 1'><b>"
+COSTS = {
+    "embed": (1.0, 1.0, 1.0, 1.0),
+    "layers.0.up": (1.0, 2.0, 1.0, 2.0),
+    "layers.0.down": (2.0, 2.0, 2.0, 2.0),
+    "layers.1.up": (2.0, 1.0, 2.0, 1.0),
+    "layers.1.down": (4.0, 4.0, 4.0, 4.0),
+    "head": (8.0, 0.0, 0.0, 0.0),
+}
+"""Nats of each sequence, one scored token in each. Student's t with 3 degrees of freedom reaches 3.182 standard errors."""
+
+
+def typed(*, measured: Mapping[str, Sequence[float]] | None = None) -> Profile:
+    """A profile of six units at one format, whose costs are COSTS."""
+    units = tuple(
+        Unit(
+            name=name,
+            modules=(name,),
+            layer=int(name.split(".")[1]) if "." in name else None,
+            kind=name.rpartition(".")[2],
+            n_weights=100,
+            full_bytes=200.0,
+            bytes={"q4": 50.0},
+            magnitude=magnitude,
+            relative_error={"q4": 0.1},
+            squared_error={"q4": 0.1},
+        )
+        for name, magnitude in zip(COSTS, (6.0, 5.0, 1.0, 3.0, 2.0, 4.0), strict=True)
+    )
+    missing: Costs = {name: {"q4": Cost.missing()} for name in COSTS}
+    given = {name: {"q4": Cost.of(nats, [1] * 4)} for name, nats in (measured or {}).items()}
+    probe = Probe(
+        name="numerical",
+        tasks=("t",),
+        responses="reference",
+        split="validation",
+        sha256="ab",
+        items=tuple("abcd"),
+        scored=(1, 1, 1, 1),
+        n_tokens=9,
+        n_left_out=0,
+        predicted={name: {"q4": Cost.of(nats, [1] * 4)} for name, nats in COSTS.items()},
+        measured={**missing, **given},
+        restored=missing,
+        lowered={"q4": Cost.missing()},
+        fisher=dict(zip(COSTS, (1.0, 2.0, 6.0, 4.0, 5.0, 3.0), strict=True)),
+        gradient=dict.fromkeys(COSTS, 1.0),
+        signed={name: {"q4": 1.0} for name in COSTS},
+        places=(),
+    )
+    made = synthetic(2)
+    return replace(made, formats={"q4": LEVELS["q4"]}, units=units, probes=(probe,))
+
+
+def computed(profile: Profile, folder: Path, **settings: Any) -> Maps:
+    profiles.write(profile, folder / "sens.json")
+    return compute(folder / "sens.json", **settings)
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Maps:
+    return computed(typed(), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Maps:
+    """Four layers, two probes, two formats."""
+    return computed(synthetic(4, formats=("q8", "q4")), tmp_path_factory.mktemp("large"))
+
+
+def records(spec: Spec) -> list[Record]:
+    return list(spec["datasets"][DATA])
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_a_cell_of_the_heatmap_is_the_cost_of_its_unit(maps: Maps) -> None:
+    (panel,) = charts.heatmaps(maps)
+    found = {record["unit"]: record for record in records(panel)}
+    assert {name: record["value"] for name, record in found.items()} == {
+        "embed": 1, "layers.0.up": 1.5, "layers.0.down": 2, "layers.1.up": 1.5, "layers.1.down": 4, "head": 2
+    }  # fmt: skip
+    # 1, 2, 1, 2 has a standard deviation of 1/√3, so a standard error of 1/√12 and an interval of 3.182/√12 = 0.919 to each side.
+    assert (found["layers.0.up"]["low"], found["layers.0.up"]["high"]) == (0.581, 2.42)
+    assert (found["layers.1.down"]["row"], found["layers.1.down"]["column"]) == ("1", "down")
+    assert (found["embed"]["row"], found["embed"]["column"]) == ("embed", "")
+
+
+def test_a_mark_stands_only_where_an_interval_says_so(maps: Maps) -> None:
+    marks = {cell.unit: cell.mark for cell in maps.probes[0].cells}
+    assert marks == {
+        "embed": Mark.NONE,
+        "layers.0.up": Mark.NEIGHBOURS,  # differs from layer 1 by −1, 1, −1, 1
+        "layers.0.down": Mark.NONE,  # differs from layer 1 by −2 in each sequence
+        "layers.1.up": Mark.NEIGHBOURS,
+        "layers.1.down": Mark.NONE,
+        "head": Mark.NOTHING,  # 8, 0, 0, 0: 2 with a standard error of 2
+    }
+    (panel,) = charts.heatmaps(maps)
+    assert {record["unit"]: record["mark"] for record in records(panel)} == {
+        unit: str(mark) for unit, mark in marks.items()
+    }
+
+
+def test_a_layer_is_the_sum_of_its_units(maps: Maps) -> None:
+    rows = {row.name: row.predicted for row in maps.probes[0].rows}
+    assert [*rows] == ["embed", "0", "1", "head"]
+    # Layer 0 costs 3, 4, 3, 4 nats: the errors of its units are added sequence by sequence.
+    assert (rows["0"].value, rows["0"].low) == pytest.approx((3.5, 3.5 - 3.18245 / math.sqrt(12)), rel=1e-5)
+    assert rows["1"].value == 5.5
+    (panel,) = charts.bars(maps)
+    assert {record["row"]: record["value"] for record in records(panel)} == {"embed": 1, "0": 3.5, "1": 5.5, "head": 2}
+
+
+def test_the_total_names_the_dearest_and_its_share(maps: Maps) -> None:
+    (total,) = maps.probes[0].totals
+    assert (total.predicted.value, total.dearest) == (12.0, "layers.1.down")
+    assert total.share.value == pytest.approx(4 / 12)
+    assert total.bits_per_weight == pytest.approx(
+        8 * (6 * 50 + maps.profile.model.other_bytes) / maps.profile.model.n_parameters
+    )
+
+
+def test_predicted_stands_against_measured_where_both_are_known(tmp_path: Path) -> None:
+    maps = computed(
+        typed(measured={"layers.1.down": (2, 2, 2, 2), "embed": (1, 1, 1, 5), "head": (0, 0, 0, 0)}), tmp_path
+    )
+    found = {record["unit"]: record for record in records(charts.agreement(maps))}
+    assert {name: (record["value"], record["m_value"]) for name, record in found.items()} == {
+        "layers.1.down": (4, 2),
+        "embed": (1, 2),
+    }  # nothing has no logarithm
+    assert (
+        found["embed"]["m_low"] == 1
+    )  # the interval reaches below 0, and the axis begins at the decade below the smallest cost
+    assert "0 safe, 0 critical, 6 undecided" in render(maps)
+
+
+def test_small_weights_with_much_information_stand_out(maps: Maps) -> None:
+    """Magnitude ranks down, 1.down, 1.up, head, up, embed from below, and Fisher exactly so from above."""
+    (probe,) = maps.probes
+    assert {own.unit: (own.magnitude_rank, own.fisher_rank) for own in probe.ranked} == {
+        "embed": (1, 6), "layers.0.up": (2, 5), "layers.0.down": (6, 1), "layers.1.up": (4, 3), "layers.1.down": (5, 2), "head": (3, 4)
+    }  # fmt: skip
+    assert probe.silent == ["layers.0.down", "layers.1.down"]
+    assert probe.silence.value == pytest.approx(-1)
+    tones = {record["unit"]: (record["tone"], record["label"]) for record in records(charts.fisher_map(maps))}
+    assert tones["layers.0.down"] == ("silent", "layer 0 down")
+    assert tones["embed"] == ("loud", "embed")
+    assert tones["head"] == ("", "")
+
+
+def test_only_a_certain_difference_has_a_color(large: Maps) -> None:
+    (panel,) = charts.differences(large)
+    contrast = side_by_side(large.profile, "numerical", "knowledge", format="q4")
+    certain = {own.unit: own.difference for own in contrast.units if own.is_certain}
+    assert certain
+    assert len(certain) < len(contrast.units)
+    for record in records(panel):
+        own = certain.get(record["unit"])
+        assert record["shade"] == (round(100 * own.value, 2) if own else 0)
+        assert (record["low"] >= 0 or record["high"] <= 0) == bool(own)  # to two digits
+
+
+def test_statistics_are_those_of_layers_at_two_levels(large: Maps) -> None:
+    place = next(place for place in large.profile.probes[0].places if place.name == "model.layers.2")
+    panels = {panel["title"]["text"]: records(panel) for panel in charts.statistics(large)}
+    assert len(panels) == 8
+    (found,) = (
+        record
+        for record in panels["effective rank"]
+        if (record["probe"], record["format"], record["layer"]) == ("numerical", "q4", 2)
+    )
+    expected = [place.activations[level].effective_rank for level in ("fp16", "q4")]
+    assert [found["base"], found["lowered"]] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_whole_model_stands_at_its_size(large: Maps) -> None:
+    found = {(own["probe"], own["name"], own["how"]): own for own in records(charts.pareto(large))}
+    assert len(found) == 8
+    uniform = dict.fromkeys((unit.name for unit in large.profile.units), "q4")
+    assert found["numerical", "q4", "measured"]["bits"] == round(large.profile.bits_per_weight(uniform), 4)
+    lowered = large.profile.probes[0].lowered["q4"].value
+    assert found["numerical", "q4", "measured"]["value"] == pytest.approx(lowered, rel=1e-2)
+
+
+def test_mixes_stand_beside_their_controls(tmp_path: Path) -> None:
+    """On two sequences of one token: the allocated mix costs 1 and 3 nats, the uniform one twice and the random one four times as much."""
+    maps = computed(typed(), tmp_path)
+    formats = dict.fromkeys(COSTS, "q4")
+    nats = {"best": (1.0, 3.0), "best-uniform": (2.0, 6.0), "best-random-1": (4.0, 12.0)}
+    mixes = tuple(
+        MixCheck(name, formats, 1000.0, 4.5, {"numerical": (1.0, 1.0, 1.0, 1.0)}, {"numerical": measured})
+        for name, measured in nats.items()
+    )
+    text = Text("numerical", ("t",), tuple("abcd"), (1, 1, 1, 1), ("e", "f"), (1, 1), ())
+    made = Validation(
+        "0.1.0", "sens.json", maps.sha256, "nano", "ab", "module", 2, mixes, (text,), "best-uniform", 2.0, 0.95, "", ()
+    )
+    write_validation(made, tmp_path)
+    maps = compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
+    sizes = {size.name: size for size in maps.sizes if size.role != "format"}
+    assert {name: size.role for name, size in sizes.items()} == {
+        "best": "allocated", "best-uniform": "control", "best-random-1": "control"
+    }  # fmt: skip
+    best, uniform = sizes["best"], sizes["best-uniform"]
+    assert (best.predicted.value, best.measured.value, uniform.measured.value) == (1, 2, 4)
+    assert uniform.to_allocated.value == 2
+    labels = {own["label"] for own in records(charts.pareto(maps)) if own["role"] != "format"}
+    assert labels == {"best", "best-uniform", ""}  # of the controls, the best
+    assert "| best-uniform | numerical | 4.500 |" in markdown(maps)
+    write_validation(replace(made, profile_sha256="other"), tmp_path)
+    with pytest.raises(ProfileError, match="validates another profile"):
+        compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
+
+
+def test_units_that_share_a_layer_and_a_kind_have_columns_of_their_own() -> None:
+    def unit(name: str, layer: int | None, kind: str) -> Unit:
+        return Unit(name, (name,), layer, kind, 1, 2.0, {}, 0.1, {}, {})
+
+    experts = [unit(f"layers.{layer}.experts.{n}.w1", layer, "w1") for layer in (0, 1) for n in (0, 1)]
+    layout = lay_out(
+        [unit("tok", None, "embedding"), unit("pos", None, "embedding"), *experts, unit("lm", None, "head")]
+    )
+    assert layout.spots["layers.1.experts.1.w1"] == Spot("1", "layers.#.experts.1.w1")
+    assert layout.columns == ("layers.#.experts.0.w1", "layers.#.experts.1.w1")
+    assert (layout.before, layout.after) == (("tok", "pos"), ("head",))
+    assert layout.rows == ("tok", "pos", "0", "1", "head")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0123, "0.0123"),
+        (1.2345e-5, "1.23e-5"),
+        (-0.5, "−0.500"),
+        (6.0, "6.00"),
+        (123.4, "123"),
+        (0.0, "0"),
+        (math.nan, "–"),
+    ],
+)
+def test_a_number_has_three_digits_whatever_its_size(value: float, text: str) -> None:
+    assert figure(value) == text
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
+    profile = synthetic(2, formats=("q4",), probes=("numerical",), is_measured=False)
+    probe = profile.probes[0]
+    nothing = {unit: dict.fromkeys(row, Cost.missing()) for unit, row in probe.predicted.items()}
+    maps = computed(replace(profile, probes=(replace(probe, predicted=nothing, places=()),)), tmp_path)
+    for text in (markdown(maps), render(maps).split("<script")[0]):
+        assert "nan" not in text.lower().replace("nano", "")
+        assert "–" in text
+
+
+def test_the_tables_have_every_unit_and_say_where_they_come_from(large: Maps) -> None:
+    text = markdown(large)
+    for unit in large.profile.units:
+        assert f"| {unit.name} |" in text
+    for words in (
+        "demonstration model",
+        "16 sequences",
+        "seed 0",
+        "q4 (4 bits, groups of 64",
+        large.sha256[:16],
+        "fedcba98",
+    ):
+        assert words in text
+        assert words in render(large)
+
+
+def test_every_figure_is_a_pdf_and_an_svg(tmp_path: Path) -> None:
+    profile = synthetic(2, formats=("q8", "q4"), n_sequences=6)
+    profiles.write(profile, tmp_path / "sens.json")
+    made = report(tmp_path / "sens.json", formats=["figures"], out=tmp_path / "maps")
+    names = {path.stem for path in made.paths}
+    kinds = ("heatmap", "layers", "agreement", "fisher", "pareto", "statistics")
+    assert names == {f"{kind}_{probe}" for kind in kinds for probe in ("numerical", "knowledge")} | {
+        "difference_numerical_knowledge"
+    }
+    for path in made.paths:
+        content = path.read_bytes()
+        assert content.startswith(b"%PDF" if path.suffix == ".pdf" else b"<svg")
+    heatmap = (tmp_path / "maps" / "figures" / "heatmap_numerical.svg").read_text(encoding="utf-8")
+    assert all(f">{word}<" in heatmap for word in ("q8", "q4", "down_proj", "embedding", "head"))
+
+
+def test_the_command_writes_beside_the_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profiles.write(typed(), tmp_path / "sens.json")
+    assert main(["sensitivity", "report", str(tmp_path / "sens.json")]) == 0
+    shown = capsys.readouterr().out
+    assert "layer 1 down costs the most: 4.00 [4.0, 4.0] nats a token" in shown
+    for name in ("sensitivity.html", "sensitivity.md"):
+        assert str(tmp_path / "sens-maps" / name) in shown
+        assert (tmp_path / "sens-maps" / name).is_file()
+
+
+def test_a_format_or_confidence_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    profiles.write(typed(), tmp_path / "sens.json")
+    with pytest.raises(QBenchError, match=r"no format 'htlm'\. Did you mean html\?"):
+        report(tmp_path / "sens.json", formats=["htlm"])
+    with pytest.raises(QBenchError, match="between 0 and 1"):
+        report(tmp_path / "sens.json", confidence=95)
+    with pytest.raises(QBenchError, match="no format 'q7'"):
+        report(tmp_path / "sens.json", format="q7")
+    assert [path.name for path in tmp_path.iterdir()] == ["sens.json"]
+
+
+# ---------------------------------------------------------------- in the browser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, large: Maps) -> Path:
+    """The page of a plain profile, and of one whose every name is hostile."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "plain.html").write_text(render(large), encoding="utf-8")
+    own = large.profile
+    names = {unit.name: f"{HOSTILE}.{number}" for number, unit in enumerate(own.units)}
+
+    def renamed(table: Mapping[str, Any]) -> dict[str, Any]:
+        return {names[unit]: value for unit, value in table.items()}
+
+    hostile = replace(
+        own,
+        model=replace(own.model, name=HOSTILE),
+        units=tuple(
+            replace(unit, name=names[unit.name], modules=(names[unit.name],), kind=f"{unit.kind}{HOSTILE}")
+            for unit in own.units
+        ),
+        probes=tuple(
+            replace(
+                probe,
+                name=probe.name + HOSTILE,
+                tasks=(HOSTILE,),
+                predicted=renamed(probe.predicted),
+                measured=renamed(probe.measured),
+                restored=renamed(probe.restored),
+                fisher=renamed(probe.fisher),
+                gradient=renamed(probe.gradient),
+                signed=renamed(probe.signed),
+            )
+            for probe in own.probes
+        ),
+    )
+    (folder / "hostile.html").write_text(render(computed(hostile, folder)), encoding="utf-8")
+    return folder
+
+
+def show(chromium: WebDriver, path: Path, theme: str = "light") -> WebDriver:
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    chromium.get(path.as_uri())
+    until(lambda: chromium.execute_script("return document.body.dataset.theme") == theme)
+    return chromium
+
+
+def test_it_draws_every_figure_without_a_complaint(chromium: WebDriver, folder: Path) -> None:
+    page = show(chromium, folder / "plain.html")
+    drawn = {own.get_attribute("data-chart") for own in page.find_elements(By.CSS_SELECTOR, "[data-chart]:has(svg)")}
+    assert drawn == set(charts.FIGURES)
+    assert len(page.find_elements(By.CSS_SELECTOR, "[data-chart=heatmaps] svg")) == 2
+    assert complaints(page) == []
+
+
+def test_figures_follow_their_menus(chromium: WebDriver, folder: Path) -> None:
+    page = show(chromium, folder / "plain.html")
+
+    def cells() -> str:
+        found = "return document.querySelector('[data-chart=heatmaps] .mark-rect')?.innerHTML"
+        return str(page.execute_script(found))
+
+    for menu, value in (("probe", "knowledge"), ("colors", "shared")):
+        before = cells()
+        Select(page.find_element(By.ID, f"heatmaps-{menu}")).select_by_value(value)
+        until(lambda before=before: cells() not in (before, "None"))  # type: ignore[misc]
+    assert complaints(page) == []
+
+
+def test_a_dark_page_and_a_phone_show_the_same(chromium: WebDriver, folder: Path) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        for name in ("plain", "hostile"):
+            page = show(chromium, folder / f"{name}.html", theme="dark")
+            assert page.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]") == [390, 390]
+            assert complaints(page) == []
+    finally:
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_hostile_names_are_text(chromium: WebDriver, folder: Path) -> None:
+    page = show(chromium, folder / "hostile.html")
+    assert page.execute_script("return window.pwned ?? null") is None
+    assert page.find_elements(By.CSS_SELECTOR, "main img, main table b, header img, header b") == []
+    assert HOSTILE in page.find_element(By.TAG_NAME, "h1").text
+    assert complaints(page) == []
