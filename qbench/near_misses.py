@@ -19,6 +19,7 @@ import numpy as np
 
 from qbench.errors import TemplateError
 from qbench.expressions import evaluate
+from qbench.generators.drawing import sample, shuffled
 from qbench.rendering import plain, show
 from qbench.scoring import judge
 
@@ -55,7 +56,7 @@ def near_misses(
         return ["No" if target == "Yes" else "Yes"]
     if kind == "choice":
         return [label for label in map(str, spec.get("labels", "ABCD")) if label != target]
-    in_the_calculation = _in_the_calculation(answer, variables, values, target, spec, rng)
+    in_the_calculation = _in_the_calculation(_program(answer, variables), values, target, spec, rng) if answer else []
     return _chosen(itertools.chain(in_the_calculation, _in_the_text(target, spec, values, rng)), target, spec, rng)
 
 
@@ -115,28 +116,18 @@ def _is_plausible(text: str, target: str) -> bool:
 
 
 def _in_the_calculation(
-    answer: str,
-    variables: Mapping[str, Any],
+    program: Mapping[str, str],
     values: Mapping[str, Any],
     target: str,
     spec: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> list[str]:
     """Compute the answer again with one slip in it: two different results at most, so that the other kind of slip gets its turn."""
-    if not answer:
-        return []
-    steps = {
-        name: str(entry["value"])
-        for name, entry in variables.items()
-        if isinstance(entry, Mapping) and "value" in entry
-    }
-    program = {**_needed(answer, steps), "": answer}
     order = list(program)
     later = {name: order[position + 1 :] for position, name in enumerate(order)}
     slips = [(name, slip) for name, expression in program.items() for slip in _slips(expression)]
     found: list[str] = []
-    for position in rng.permutation(len(slips))[:MAX_TRIED]:
-        name, slip = slips[int(position)]
+    for name, slip in sample(rng, slips, MAX_TRIED):
         try:
             changed = {**values, name: plain(evaluate(slip, values))}
             for step in later[name]:
@@ -151,15 +142,20 @@ def _in_the_calculation(
     return found
 
 
-def _needed(answer: str, steps: Mapping[str, str]) -> dict[str, str]:
-    """The computed variables that the answer depends on, in the order of their computation."""
+def _program(answer: str, variables: Mapping[str, Any]) -> dict[str, str]:
+    """The computed variables that the answer depends on, in the order of their computation, and without a name the answer."""
+    steps = {
+        name: str(entry["value"])
+        for name, entry in variables.items()
+        if isinstance(entry, Mapping) and "value" in entry
+    }
     needed: set[str] = set()
     waiting = [answer]
     while waiting:
         names = set(re.findall(r"\b[A-Za-z_]\w*", waiting.pop())) & steps.keys() - needed
         needed |= names
         waiting += [steps[name] for name in names]
-    return {name: expression for name, expression in steps.items() if name in needed}
+    return {**{name: expression for name, expression in steps.items() if name in needed}, "": answer}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -231,8 +227,7 @@ def _in_the_text(
 ) -> Iterator[str]:
     """Slips in the written target, in random order; the structure of a list or an interval is slipped on first."""
     for slips in (_in_the_structure(target, spec, values), _in_the_digits(target)):
-        texts = list(dict.fromkeys(slips))
-        yield from (texts[int(position)] for position in rng.permutation(len(texts)))
+        yield from shuffled(rng, list(dict.fromkeys(slips)))
 
 
 def _in_the_structure(target: str, spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ import sympy
 from qbench.errors import TemplateError
 from qbench.expressions import evaluate
 from qbench.facts import table, words
+from qbench.generators.drawing import pick, sample
 from qbench.rendering import plain, render, render_tree
 
 DIFFICULTIES = (1, 2, 3, 4, 5)
@@ -67,7 +68,7 @@ def _decimals(spec: Values, rng: np.random.Generator, difficulty: int, values: V
 
 def _choice(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Any:
     options = _options(spec["choice"], difficulty, values)
-    return plain(options[int(rng.integers(len(options)))])
+    return plain(pick(rng, options))
 
 
 def _sample(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
@@ -75,7 +76,7 @@ def _sample(spec: Values, rng: np.random.Generator, difficulty: int, values: Val
     count = int(_number(_at(spec["sample"], difficulty, nested=False), values))
     if count > len(options):
         raise TemplateError(f"{count} different ones are wanted, and there are {len(options)}.")
-    return [plain(options[int(position)]) for position in rng.permutation(len(options))[:count]]
+    return [plain(option) for option in sample(rng, options, count)]
 
 
 def _list(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
