@@ -1,7 +1,9 @@
 """What a paper needs: a paragraph on how the numbers were made, and the references behind it."""
 
+import functools
 import math
 from collections import Counter
+from importlib.resources import files
 
 from qbench import __version__
 from qbench.report.latex import escape
@@ -9,91 +11,6 @@ from qbench.report.table import Kind, Table
 from qbench.report.wording import about, declared, has_templates, is_same
 from qbench.stats import Target
 from qbench.stats.sequential import GAMMA
-
-BIBTEX = {
-    "qbench": """@misc{qbench,
-  title        = {{qbench}: what quantization broke in a language model},
-  author       = {{The qbench authors}},
-  howpublished = {Python package},
-  year         = {2026},
-  note         = {Version VERSIONNOTE}
-}""",
-    "eval-harness": """@misc{eval-harness,
-  author       = {Gao, Leo and Tow, Jonathan and Abbasi, Baber and Biderman, Stella and Black, Sid and DiPofi, Anthony and others},
-  title        = {The Language Model Evaluation Harness},
-  howpublished = {Zenodo, doi:10.5281/zenodo.12608602},
-  year         = {2024}
-}""",
-    "hall1988": """@article{hall1988,
-  author  = {Hall, Peter},
-  title   = {On Symmetric Bootstrap Confidence Intervals},
-  journal = {Journal of the Royal Statistical Society, Series B},
-  volume  = {50},
-  number  = {1},
-  pages   = {35--45},
-  year    = {1988}
-}""",
-    "cochran1977": """@book{cochran1977,
-  author    = {Cochran, William G.},
-  title     = {Sampling Techniques},
-  edition   = {Third},
-  publisher = {Wiley},
-  address   = {New York},
-  year      = {1977}
-}""",
-    "tango1998": """@article{tango1998,
-  author  = {Tango, Toshiro},
-  title   = {Equivalence Test and Confidence Interval for the Difference in Proportions for the Paired-Sample Design},
-  journal = {Statistics in Medicine},
-  volume  = {17},
-  number  = {8},
-  pages   = {891--908},
-  year    = {1998}
-}""",
-    "holm1979": """@article{holm1979,
-  author  = {Holm, Sture},
-  title   = {A Simple Sequentially Rejective Multiple Test Procedure},
-  journal = {Scandinavian Journal of Statistics},
-  volume  = {6},
-  number  = {2},
-  pages   = {65--70},
-  year    = {1979}
-}""",
-    "landemets1983": """@article{landemets1983,
-  author  = {Lan, K. K. Gordon and DeMets, David L.},
-  title   = {Discrete Sequential Boundaries for Clinical Trials},
-  journal = {Biometrika},
-  volume  = {70},
-  number  = {3},
-  pages   = {659--663},
-  year    = {1983}
-}""",
-    "hwang1990": """@article{hwang1990,
-  author  = {Hwang, Irving K. and Shih, Weichung J. and DeCani, John S.},
-  title   = {Group Sequential Designs Using a Family of Type I Error Probability Spending Functions},
-  journal = {Statistics in Medicine},
-  volume  = {9},
-  number  = {12},
-  pages   = {1439--1445},
-  year    = {1990}
-}""",
-    "jennison1989": """@article{jennison1989,
-  author  = {Jennison, Christopher and Turnbull, Bruce W.},
-  title   = {Interim Analyses: The Repeated Confidence Interval Approach},
-  journal = {Journal of the Royal Statistical Society, Series B},
-  volume  = {51},
-  number  = {3},
-  pages   = {305--361},
-  year    = {1989}
-}""",
-    "miller2024": """@misc{miller2024,
-  author       = {Miller, Evan},
-  title        = {Adding Error Bars to Evals: A Statistical Approach to Language Model Evaluations},
-  howpublished = {arXiv:2411.00640},
-  year         = {2024}
-}""",
-}
-"""Entries that BibTeX's oldest styles print whole: an archive or a version is ``howpublished``."""
 
 
 def methods(table: Table) -> str:
@@ -263,8 +180,13 @@ def _when(table: Table) -> str:
 def bibtex(table: Table | None = None) -> str:
     """Return the references: all, or those that the paragraph of a table cites, qbench's with the bank."""
     note = f"; question bank SHA-256 {table.provenance.bank_sha256}" if table and table.provenance.bank_sha256 else ""
-    entries = BIBTEX.items()
-    if table:
-        paragraph = methods(table)
-        entries = {name: entry for name, entry in BIBTEX.items() if f"{{{name}}}" in paragraph}.items()
-    return "\n\n".join(entry.replace("VERSION", __version__).replace("NOTE", note) for _, entry in entries) + "\n"
+    cited = methods(table) if table else None
+    entries = [entry for name, entry in _references().items() if cited is None or f"{{{name}}}" in cited]
+    return "\n\n".join(entry.replace("VERSION", __version__).replace("NOTE", note) for entry in entries) + "\n"
+
+
+@functools.cache
+def _references() -> dict[str, str]:
+    """The entries of references.bib by name. BibTeX's oldest styles print them whole: an archive or a version is ``howpublished``."""
+    text = (files("qbench.report") / "references.bib").read_text(encoding="utf-8")
+    return {entry[entry.index("{") + 1 : entry.index(",")]: entry for entry in text.strip().split("\n\n")}
