@@ -302,4 +302,10 @@ def append(result: Decoded, token: int, ending: Ending) -> None:
 
 
 def device_of(model: torch.nn.Module) -> torch.device:
-    return next(model.parameters()).device
+    """Where the model takes its tokens. Of an offloaded weight, accelerate's hook knows where it is brought to."""
+    device = next(model.parameters()).device
+    if device.type != "meta":
+        return device
+    hooks = (getattr(module, "_hf_hook", None) for module in model.modules())
+    brought_to = (getattr(hook, "execution_device", None) for hook in hooks)
+    return torch.device(next(found for found in brought_to if found is not None))

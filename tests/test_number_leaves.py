@@ -14,12 +14,13 @@ import numpy as np
 import sympy
 
 from qbench.bank import leaves
-from qbench.generators.numbers import GENERATORS
+from qbench.generators import calculations, iteration, recursion, sequences
 from qbench.rendering import render
 from qbench.templates import Item, draw, draw_values, stream
 
 LEAVES = leaves()
 DRAWS = 25  # of each difficulty
+GENERATORS = calculations.GENERATORS | recursion.GENERATORS | iteration.GENERATORS | sequences.GENERATORS
 
 
 def generated(name: str) -> Iterator[dict[str, Any]]:

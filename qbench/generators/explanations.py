@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from qbench.facts import table
+from qbench.generators.drawing import pick, sample, shuffled
 
 N_DISTRACTORS = 3
 FEWEST_WORDS = 3  # of a phrase that is pointed at
@@ -27,14 +28,13 @@ def mistaken(
     ``hint`` is a phrase of the right explanation, and as far as possible the wrong ones have it too.
     """
     rows = [row for row in table("explanations") if row["topic"] == topic]
-    row = rows[int(rng.integers(len(rows)))]
+    row = pick(rng, rows)
     marked = row["explanation"]
     places = PLACE.findall(marked)
     n_mistakes = mistakes[difficulty - 1]
     sets = list(itertools.combinations(range(len(places)), n_mistakes))
     hinted = int(rng.integers(len(places)))
-    shuffled = [sets[int(position)] for position in rng.permutation(len(sets))]
-    chosen = sorted(shuffled, key=lambda chosen_places: hinted in chosen_places)[:N_DISTRACTORS]
+    chosen = sorted(shuffled(rng, sets), key=lambda chosen_places: hinted in chosen_places)[:N_DISTRACTORS]
     return {
         "question": row["question"],
         "right": with_mistakes(marked, ()),
@@ -53,15 +53,15 @@ def flawed(
     single word gives itself away.
     """
     rows = [row for row in table("explanations") if row["topic"] in topics]
-    chosen = [rows[int(position)] for position in rng.permutation(len(rows))[: texts[difficulty - 1]]]
+    chosen = sample(rng, rows, texts[difficulty - 1])
     marked = [f"{row['question']} {row['explanation']}" for row in chosen]
     places = PLACE.findall(marked[0])
     said = " ".join(with_mistakes(text, ()) for text in marked)
     # A mistaken phrase that also stands elsewhere, where it is right, could not be pointed at.
     unique = [number for number, (_, wrong) in enumerate(places) if not re.search(rf"\b{re.escape(wrong)}\b", said)]
-    place = unique[int(rng.integers(len(unique)))]
+    place = pick(rng, unique)
     shown = [with_mistakes(text, (place,) if text is marked[0] else ()) for text in marked]
-    text = " ".join(shown[int(position)] for position in rng.permutation(len(shown)))
+    text = " ".join(shuffled(rng, shown))
     correction, mistake = places[place]
     phrases = dict.fromkeys(
         _in_words(text, number, phrase)
@@ -74,7 +74,7 @@ def flawed(
         "text": text,
         "mistake": _in_words(marked[0], place, mistake),
         "correction": correction,
-        "wrong": [right[int(position)] for position in rng.permutation(len(right))[:N_DISTRACTORS]],
+        "wrong": sample(rng, right, N_DISTRACTORS),
         "n_texts": len(chosen),
     }
 

@@ -10,14 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from qbench.facts import table as rows_of
+from qbench.generators.drawing import pick, shuffled
 
 Row = Mapping[str, str]
-T = TypeVar("T")
 
 FEWEST = 4  # rows of one fame; where there are fewer, those of the next join them
 N_WRONG = 3
@@ -40,9 +40,9 @@ def one(
     1, all three from 4 on. ``shown`` is all four in random order.
     """
     rows = _rows(table, where)
-    row = _pick(rng, _known(rows, difficulty))
+    row = pick(rng, _known(rows, difficulty))
     right = {other[answer] for other in rows if _true_of(row, ask, answer) & _true_of(other, ask, answer)}
-    others = [other for other in _shuffled(rng, rows) if other[answer] not in right]
+    others = [other for other in shuffled(rng, rows) if other[answer] not in right]
     if near:
         n_near = min(difficulty - 1, N_WRONG)
         close = _answers([other for other in others if other[near] == row[near]], answer)
@@ -54,7 +54,7 @@ def one(
         "fact": row,
         "right": row[answer],
         "wrong": wrong,
-        "shown": _shuffled(rng, [row[answer], *wrong]),
+        "shown": shuffled(rng, [row[answer], *wrong]),
         "fame": int(row["fame"]),
     }
 
@@ -93,19 +93,19 @@ def mismatched(
     """Draw four pairs, of which one has the right half of another row. From difficulty 3 on that row agrees with it in ``near``."""
     rows = _rows(table, where)
     chosen: list[Row] = []
-    for row in _shuffled(rng, _known(rows, difficulty)):
+    for row in shuffled(rng, _known(rows, difficulty)):
         if len(chosen) < N_WRONG + 1 and row[left] not in [other[left] for other in chosen]:
             chosen.append(row)
     odd = chosen[0]
     right_of_odd = {row[right] for row in rows if row[left] == odd[left]}
-    strangers = [row for row in _shuffled(rng, rows) if row[right] not in right_of_odd]
+    strangers = [row for row in shuffled(rng, rows) if row[right] not in right_of_odd]
     close = [row for row in strangers if near and row[near] == odd[near]]
     stranger = (close if difficulty > 2 and close else strangers)[0]
     pairs = [(odd[left], stranger[right]), *((row[left], row[right]) for row in chosen[1:])]
     return {
         "wrong_pair": pairs[0],
         "right_pairs": pairs[1:],
-        "pairs": _shuffled(rng, pairs),
+        "pairs": shuffled(rng, pairs),
         "corrected": odd[right],
         "fame": sum(int(row["fame"]) for row in chosen),
     }
@@ -119,18 +119,18 @@ def odd_one(rng: np.random.Generator, difficulty: int, *, table: str, name: str,
 
     rows = _rows(table)
     groups: dict[str, list[Row]] = {}
-    for row in _shuffled(rng, rows):
+    for row in shuffled(rng, rows):
         groups.setdefault(row[by], []).append(row)
     # The three of each group that are nearest to the wanted fame; one of the best groups is taken.
     threes = [sorted(members, key=unlike)[:N_WRONG] for members in groups.values() if len(members) >= N_WRONG]
-    members = _pick(rng, sorted(threes, key=lambda three: sum(map(unlike, three)))[:N_GROUPS])
+    members = pick(rng, sorted(threes, key=lambda three: sum(map(unlike, three)))[:N_GROUPS])
     known = _known(rows, difficulty)
     names = {row[name] for row in members}
-    odd = _pick(rng, [row for row in known if row[by] != members[0][by] and row[name] not in names])
+    odd = pick(rng, [row for row in known if row[by] != members[0][by] and row[name] not in names])
     return {
         "odd": odd[name],
         "wrong": [row[name] for row in members],
-        "shown": _shuffled(rng, [row[name] for row in [odd, *members]]),
+        "shown": shuffled(rng, [row[name] for row in [odd, *members]]),
         "fame": sum(int(row["fame"]) for row in [odd, *members]),
     }
 
@@ -154,7 +154,7 @@ def in_order(
     """
     count, span = counts[difficulty - 1], spans[difficulty - 1]
     ranked: dict[Decimal, Row] = {}
-    for row in _shuffled(rng, _rows(table, where)):
+    for row in shuffled(rng, _rows(table, where)):
         ranked.setdefault(Decimal(row[by]), row)
     rows = [ranked[value] for value in sorted(ranked)]
     if span:
@@ -169,7 +169,7 @@ def in_order(
     return {
         "ordered": names,
         "wrong": wrong[:N_WRONG],
-        "shown": _shuffled(rng, names),
+        "shown": shuffled(rng, names),
         "values": [row[by] for row in ordered],
         "span": len(rows),
     }
@@ -204,7 +204,7 @@ def rounded(rng: np.random.Generator, difficulty: int, *, table: str, places: Se
     A near miss is a unit or two off in the last place, has its last two digits swapped, or another digit before the last.
     """
     n = places[difficulty - 1]
-    row = _pick(rng, _rows(table))
+    row = pick(rng, _rows(table))
     value = Decimal(row["mantissa"]).quantize(Decimal(1).scaleb(-n), rounding=ROUND_HALF_UP)
     text = f"{value:f}"
     step = Decimal(1).scaleb(-n)
@@ -214,7 +214,7 @@ def rounded(rng: np.random.Generator, difficulty: int, *, table: str, places: Se
     return {
         "fact": row,
         "right": text,
-        "wrong": _shuffled(rng, wrong)[:N_WRONG],
+        "wrong": shuffled(rng, wrong)[:N_WRONG],
         "places": n,
         "power": f" × 10^{row['exponent']}" if row["exponent"] != "0" else "",
         "unit": f" {row['unit']}" if row["unit"] else "",
@@ -229,12 +229,12 @@ def molecule(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
 
     The difficulty is the compound's fame. Wrong numbers are those of its other elements, and the nearest ones.
     """
-    row = _pick(rng, _known(_rows("compounds"), difficulty))
+    row = pick(rng, _known(_rows("compounds"), difficulty))
     counts: Counter[str] = Counter()
     for atom, digits in ATOM.findall(row["formula"]):  # NH4NO3 names nitrogen twice
         counts[atom] += int(digits or 1)
     names = {element["symbol"]: element["name"] for element in rows_of("elements")}
-    symbol = list(counts)[int(rng.integers(len(counts)))]
+    symbol = pick(rng, list(counts))
     near = [counts[symbol] + shift for shift in (1, -1, 2, 3)]
     wrong = [n for n in dict.fromkeys([*counts.values(), *near]) if n > 0 and n != counts[symbol]]
     return {
@@ -252,8 +252,8 @@ def quiz(rng: np.random.Generator, difficulty: int, *, topics: Sequence[str] = (
     """Draw ``n`` questions of tasks/facts/practical_questions.csv, each with its answer and three wrong ones in random order."""
     rows = _rows("practical_questions", {"topic": topics} if topics else None)
     asked = []
-    for row in _shuffled(rng, _known(rows, difficulty))[:n]:
-        wrong = _shuffled(rng, [row[f"wrong_{k}"] for k in (1, 2, 3)])
+    for row in shuffled(rng, _known(rows, difficulty))[:n]:
+        wrong = shuffled(rng, [row[f"wrong_{k}"] for k in (1, 2, 3)])
         asked.append({"question": row["question"], "answer": row["answer"], "wrong": wrong, "fame": int(row["fame"])})
     return {"asked": asked, "fame": sum(entry["fame"] for entry in asked)}
 
@@ -264,7 +264,7 @@ def procedure(rng: np.random.Generator, difficulty: int, *, of_any_fame: bool = 
     The difficulty is its fame, or how many people have done it, unless it may be ``of_any_fame``.
     """
     rows = _rows("procedures")
-    row = _pick(rng, rows if of_any_fame else _known(rows, difficulty))
+    row = pick(rng, rows if of_any_fame else _known(rows, difficulty))
     return {"task": row["task"], "steps": [row[f"step_{k}"] for k in range(1, 6)], "fame": int(row["fame"])}
 
 
@@ -286,14 +286,6 @@ def _known(rows: Sequence[Row], difficulty: int) -> list[Row]:
         if len(found) >= min(FEWEST, len(rows)):
             return found
     raise AssertionError("unreachable: the widest reach holds every row")
-
-
-def _pick(rng: np.random.Generator, values: Sequence[T]) -> T:
-    return values[int(rng.integers(len(values)))]
-
-
-def _shuffled(rng: np.random.Generator, values: Sequence[T]) -> list[T]:
-    return [values[int(position)] for position in rng.permutation(len(values))]
 
 
 def _answers(rows: Sequence[Row], column: str) -> list[str]:

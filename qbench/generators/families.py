@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.generators.drawing import pick, sample
+from qbench.generators.drawing import pick, sample, shuffled
 
 KINSHIP: dict[str, tuple[str, str]] = {
     "P": ("father", "mother"),
@@ -59,7 +59,7 @@ def family(rng: np.random.Generator, difficulty: int, *, women: Sequence[str], m
             one, kind, other = other, BACK[kind], one
         said.append(f"{names[other]} is {_possessive(names[one])} {KINSHIP[kind][female[other]]}.")
     if difficulty > 1:
-        said = sample(rng, said, len(said))
+        said = shuffled(rng, said)
     end = female[len(path)]
     answer = KINSHIP[relation][end]
     near = [KINSHIP[known][end] for known in KINSHIP if abs(len(known) - len(relation)) < 2]

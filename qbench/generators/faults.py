@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from qbench.generators.drawing import pick, sample, shuffled
+
 N_PARTS = (3, 4, 5, 6, 7)
 N_PROGRAMS = (3, 4, 5, 6, 8)
 N_STAGES = (3, 4, 5, 6, 8)
@@ -26,12 +28,12 @@ def shared_part(
 ) -> dict[str, Any]:
     """Programs that freeze or work and the parts they use: one part is in all that freeze and in none that work."""
     n_programs, n_parts = N_PROGRAMS[difficulty - 1], N_PARTS[difficulty - 1]
-    used = _some(rng, parts, n_parts)
-    names = _some(rng, programs, n_programs)
+    used = sample(rng, parts, n_parts)
+    names = sample(rng, programs, n_programs)
     n_each = 2 if difficulty < 4 else 3
     while True:
         fault = used[int(rng.integers(n_parts))]
-        observed = []
+        observed: list[dict[str, Any]] = []
         for name in names:
             needs = [used[position] for position in sorted(rng.permutation(n_parts)[:n_each])]
             observed.append({"name": name, "parts": needs, "freezes": fault in needs})
@@ -58,8 +60,8 @@ def outage(rng: np.random.Generator, difficulty: int, *, hubs: Sequence[str], de
     device alone takes only one away. Something stays online, so that it is not the router.
     """
     n_hubs = N_HUBS[difficulty - 1]
-    names = _some(rng, hubs, n_hubs)
-    things = _some(rng, devices, 2 * n_hubs)
+    names = sample(rng, hubs, n_hubs)
+    things = sample(rng, devices, 2 * n_hubs)
     while True:
         parents = [["router", *names[:position]][int(rng.integers(position + 1))] for position in range(n_hubs)]
         tree = [
@@ -74,7 +76,7 @@ def outage(rng: np.random.Generator, difficulty: int, *, hubs: Sequence[str], de
         offline = {device for hub in tree if hub["name"] in behind for device in hub["devices"]}
         if len(offline) < len(things):
             break
-    order = [things[position] for position in rng.permutation(len(things))]
+    order = shuffled(rng, things)
     return {
         "tree": tree,
         "fault": failed,
@@ -108,8 +110,8 @@ def swapped_parts(
     Difficulty adds machines, kinds of parts and swaps. Every kind but the faulty one would have put the failure elsewhere at least once.
     """
     n_places, n_kinds, n_swaps = N_PLACES[difficulty - 1], N_KINDS[difficulty - 1], N_SWAPS[difficulty - 1]
-    used = _some(rng, kinds, n_kinds)
-    names = sorted(_some(rng, places, n_places), key=list(places).index)
+    used = sample(rng, kinds, n_kinds)
+    names = sorted(sample(rng, places, n_places), key=list(places).index)
     while True:
         fault = used[int(rng.integers(n_kinds))]
         first = int(rng.integers(n_places))
@@ -194,7 +196,7 @@ def root_cause(rng: np.random.Generator, difficulty: int, *, services: Sequence[
     service at least works.
     """
     n_services = N_SERVICES[difficulty - 1]
-    names = _some(rng, services, n_services)
+    names = sample(rng, services, n_services)
     while True:
         needs: dict[str, list[str]] = {}
         for position, name in enumerate(names):
@@ -226,9 +228,9 @@ def missing_step(
     Difficulty adds needed steps and side steps.
     """
     n_needed, n_side = N_NEEDED[difficulty - 1], N_SIDE[difficulty - 1]
-    chosen = _some(rng, steps, n_needed + n_side)
+    chosen = sample(rng, steps, n_needed + n_side)
     needed, side = chosen[:n_needed], chosen[n_needed:]
-    goal = goals[int(rng.integers(len(goals)))]
+    goal = pick(rng, goals)
     later = [*needed, goal]
     rules = [(step, later[int(rng.integers(at + 1, min(at + 3, n_needed) + 1))]) for at, step in enumerate(needed)]
     rules += [(needed[int(rng.integers(n_needed))], step) for step in side]
@@ -239,23 +241,17 @@ def missing_step(
         ready = [
             step for step in remaining if not any(after == step and before in remaining for before, after in rules)
         ]
-        order.append(ready[int(rng.integers(len(ready)))])
+        order.append(pick(rng, ready))
         remaining.remove(order[-1])
     done = [step for step in order if step != missing and step not in harmless]
     return {
         "goal": goal,
-        "rules": [
-            {"before": rules[position][0], "after": rules[position][1]} for position in rng.permutation(len(rules))
-        ],
+        "rules": [{"before": before, "after": after} for before, after in shuffled(rng, rules)],
         "done": done,
         "missing": missing,
         "not_done": [step for step in order if step not in done],
         "others": [*harmless, *done][:3],
     }
-
-
-def _some(rng: np.random.Generator, options: Sequence[Any], count: int) -> list[Any]:
-    return [options[position] for position in rng.permutation(len(options))[:count]]
 
 
 GENERATORS: dict[str, Callable[..., dict[str, Any]]] = {

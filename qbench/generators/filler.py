@@ -13,14 +13,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from qbench.facts import table
+from qbench.generators.wording import capitalized
 
-WORDS = (100, 200, 400, 900, 1800)
-"""How long documents are, by difficulty."""
 WHOLE = 1000
 """Depths are thousandths of the filler."""
 EARLY, MIDDLE, LATE = 100, 500, 900
@@ -46,7 +44,6 @@ class Later:
 
 
 Length = int | Later
-Knob = int | Later | Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -226,7 +223,7 @@ def _wordings(pattern: _Pattern, leads: tuple[str, ...], start: int, stride: int
     plain, step = pattern.n_wordings, STRIDES[stride % len(STRIDES)]
     while True:
         for turn in range(plain):
-            yield capital(pattern.wording((start + turn * step) % plain))
+            yield capitalized(pattern.wording((start + turn * step) % plain))
         for turn in range(plain * len(leads)):
             number, lead = divmod((start + turn * step) % (plain * len(leads)), len(leads))
             yield f"{leads[lead]} {pattern.wording(number)}"
@@ -243,45 +240,3 @@ def _grammar(genre: str) -> tuple[dict[str, list[_Pattern]], tuple[str, ...]]:
             pattern = _Pattern(tuple(texts[::2]), tuple(slots[name] for name in texts[1::2]))
             topics.setdefault(row["topic"], []).append(pattern)
     return topics, slots[f"{genre}_lead"]
-
-
-# ---------------------------------------------------------------- small helpers of the generators
-
-
-def at(knob: Any, difficulty: int) -> Any:
-    """The value of an option at this difficulty: one for all, or one of five."""
-    return knob[difficulty - 1] if isinstance(knob, Sequence) else knob
-
-
-def pick(rng: np.random.Generator, options: Sequence[Any]) -> Any:
-    return options[int(rng.integers(len(options)))]
-
-
-def sample(rng: np.random.Generator, options: Sequence[Any], count: int) -> list[Any]:
-    return [options[int(position)] for position in rng.permutation(len(options))[:count]]
-
-
-def shuffled(rng: np.random.Generator, options: Sequence[Any]) -> list[Any]:
-    return sample(rng, options, len(options))
-
-
-def interleave(rng: np.random.Generator, sequences: Sequence[Sequence[str]]) -> list[str]:
-    """Merge sequences at random, each in its own order."""
-    turns = shuffled(rng, [position for position, sequence in enumerate(sequences) for _ in sequence])
-    queues = [iter(sequence) for sequence in sequences]
-    return [next(queues[position]) for position in turns]
-
-
-def others(rng: np.random.Generator, answer: str, near: Sequence[str], far: Sequence[str], count: int = 3) -> list[str]:
-    """Wrong choices: those that occur in the document, and where they are too few, some that do not."""
-    seen = [name for name in dict.fromkeys(near) if name != answer]
-    unseen = [name for name in far if name != answer and name not in seen]
-    return (shuffled(rng, seen) + shuffled(rng, unseen))[:count]
-
-
-def listed(values: Sequence[str]) -> str:
-    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
-
-
-def capital(text: str) -> str:
-    return text[0].upper() + text[1:]

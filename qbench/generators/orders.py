@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.generators.drawing import pick, sample
+from qbench.generators.drawing import pick, sample, shuffled
 from qbench.generators.prover import (
     NEITHER,
     VERDICTS,
@@ -18,7 +18,7 @@ from qbench.generators.prover import (
     verdict,
     without_superfluous,
 )
-from qbench.generators.wording import NUMBERS, capitalized
+from qbench.generators.wording import NUMBERS, capitalized, listed
 
 
 def row_of_seats(rng: np.random.Generator, difficulty: int, *, people: Sequence[str]) -> dict[str, Any]:
@@ -119,10 +119,10 @@ def houses(
         true = [clue for clue in possible if _meets(clue, here)]
         clues: list[tuple[str, int, int]] = []
         left = place
-        for position in rng.permutation(len(true)):
-            column = _meets(true[int(position)], left)
+        for clue in shuffled(rng, true):
+            column = _meets(clue, left)
             if not column.all():
-                clues.append(true[int(position)])
+                clues.append(clue)
                 left = left[:, column]
             if left.shape[1] == 1:
                 break
@@ -136,7 +136,7 @@ def houses(
     return {
         "n": NUMBERS[n],
         "names": names,
-        "things": [f"{kinds[kind]['verb']} {_listed(some)}" for kind, some in things.items()],
+        "things": [f"{kinds[kind]['verb']} {listed(some, 'or')}" for kind, some in things.items()],
         "clues": " ".join(capitalized(_clue(clue, said)) for clue in clues),
         "n_clues": len(clues),
         "n_indirect": sum(kind in NEIGHBORHOOD for kind, _, _ in clues),
@@ -171,10 +171,6 @@ def _clue(clue: tuple[str, int, int], said: Sequence[str]) -> str:
     return (
         ADDRESS[kind][0].format(said[a], b + 1) if kind in ADDRESS else NEIGHBORHOOD[kind][0].format(said[a], said[b])
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def odd_statement_out(rng: np.random.Generator, difficulty: int, *, people: Sequence[str]) -> dict[str, Any]:

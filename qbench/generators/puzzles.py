@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from qbench.facts import table
+from qbench.generators.drawing import pick, sample, shuffled
 
 # ---------------------------------------------------------------- syllogisms
 
@@ -32,15 +33,15 @@ def syllogism(rng: np.random.Generator, difficulty: int, *, classes: Sequence[st
     kinds = ["all", "no"] if difficulty == 1 else list(CATEGORICAL)
     wanted = bool(rng.integers(2))
     while True:
-        names = [classes[int(position)] for position in rng.permutation(len(classes))[: n_premises + 1]]
+        names = sample(rng, classes, n_premises + 1)
         premises: list[Statement] = []
         for first in range(n_premises):
             pair = (first, first + 1) if rng.integers(4) else (first + 1, first)
             # Mostly "all", or long chains would hardly ever prove anything.
-            kind = "all" if rng.integers(2) else kinds[int(rng.integers(len(kinds)))]
+            kind = "all" if rng.integers(2) else pick(rng, kinds)
             premises.append((kind, *pair))
         ends = (0, n_premises) if rng.integers(2) else (n_premises, 0)
-        conclusion: Statement = (kinds[int(rng.integers(len(kinds)))], *ends)
+        conclusion: Statement = (pick(rng, kinds), *ends)
         strict = follows(premises, conclusion, n_premises + 1)
         somebody: list[Statement] = [("some", position, position) for position in range(n_premises + 1)]
         # Premises without a model would prove everything.
@@ -95,7 +96,7 @@ def conditionals(rng: np.random.Generator, difficulty: int, *, facts: str) -> di
     n_rules = (1, 1, 2, 3, 4)[difficulty - 1]
     wanted = bool(rng.integers(2))
     known = table(facts)
-    chosen = [known[int(position)] for position in rng.permutation(len(known))[: n_rules + 1]]
+    chosen = sample(rng, known, n_rules + 1)
     while True:
         turned = [difficulty > 3 and not rng.integers(5) for _ in range(n_rules)]
         rules = [(step + 1, step) if turned[step] else (step, step + 1) for step in range(n_rules)]
@@ -145,14 +146,14 @@ def ordering(rng: np.random.Generator, difficulty: int, *, people: Sequence[str]
     every kind.
     """
     n_people = (3, 3, 4, 5, 6)[difficulty - 1]
-    names = [people[int(position)] for position in rng.permutation(len(people))[:n_people]]
+    names = sample(rng, people, n_people)
     # The names are listed in alphabetical order, so that the list tells nothing about the race.
     names.sort()
     place = tuple(int(position) for position in rng.permutation(n_people))
     finishers = sorted(range(n_people), key=place.__getitem__)
     clues = [("before", a, b) for a, b in itertools.pairwise(finishers)] if difficulty < 3 else _sufficient(rng, place)
     if difficulty > 1:
-        clues = [clues[int(position)] for position in rng.permutation(len(clues))]
+        clues = shuffled(rng, clues)
     asked = int(rng.integers(n_people))
     return {
         "names": names,
@@ -176,8 +177,7 @@ def _sufficient(rng: np.random.Generator, place: tuple[int, ...]) -> list[Clue]:
     true = [clue for clue in possible if _meets(place, clue)]
     kept: dict[Clue, set[tuple[int, ...]]] = {}  # with the orders that meet the clue
     left = everything
-    for position in rng.permutation(len(true)):
-        clue = true[int(position)]
+    for clue in shuffled(rng, true):
         meeting = {order for order in everything if _meets(order, clue)}
         if not left <= meeting:
             kept[clue] = meeting

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from qbench.facts import table
-from qbench.generators.drawing import pick, sample
+from qbench.generators.drawing import pick, sample, shuffled
 from qbench.generators.prover import (
     CONTRADICTED,
     ENTAILED,
@@ -61,9 +61,9 @@ def rule_base(rng: np.random.Generator, difficulty: int, *, facts: str) -> dict[
         if verdict([claim(premise, columns) for premise in rules + known], claim(asked, columns)) == wanted:
             break
     if difficulty > 2:
-        rules = sample(rng, rules, len(rules))
+        rules = shuffled(rng, rules)
     said = [f"If {_say(rule[1], sentences)}, then {_say(rule[2], sentences)}." for rule in rules]
-    said += [capitalized(_say(fact, sentences)) + "." for fact in sample(rng, known, len(known))]
+    said += [capitalized(_say(fact, sentences)) + "." for fact in shuffled(rng, known)]
     return {
         "premises": " ".join(said),
         "asked": _say(asked, sentences),
@@ -111,7 +111,7 @@ def elimination(
     columns = [np.tile(column, n_places) for column in truth]
     premises: list[tuple[str, Claim]] = []
     steps: list[str] = []
-    for position, place in enumerate(sample(rng, wrong, len(wrong))):
+    for position, place in enumerate(shuffled(rng, wrong)):
         if position < n_tollens:
             holds = bool(rng.integers(2))
             yes, no = ("is", "is_not") if holds else ("is_not", "is")
@@ -135,7 +135,7 @@ def elimination(
     return {
         "thing": thing,
         "places": where,
-        "clues": " ".join(premises[position][0] for position in map(int, rng.permutation(len(premises)))),
+        "clues": " ".join(text for text, _ in shuffled(rng, premises)),
         "n_clues": len(premises),
         "place": where[right],
         "steps": steps,
@@ -176,7 +176,7 @@ def exceptions(
     people_said = []
     for name, world in zip(names, worlds, strict=True):
         facts = [who[at]["is"] if columns[at][world] else who[at]["is_not"] for at in range(depth + n_idle)]
-        facts = sample(rng, facts, len(facts))
+        facts = shuffled(rng, facts)
         people_said.append(f"{name} {facts[0] if len(facts) == 1 else ', '.join(facts[:-1]) + ' and ' + facts[-1]}.")
     levels = []
     for level, condition in enumerate(conditions):

@@ -25,11 +25,11 @@ def opening_hours(
     while True:
         hour = start
         visits: list[dict[str, Any]] = []
-        for position in rng.permutation(len(sights))[:n_sights]:
+        for name in sample(rng, sights, n_sights):
             hours = int(rng.integers(1, 3))
             opens = max(start - 1, hour - int(rng.integers(4)))
             closes = hour + hours + int(rng.integers(4))
-            visits.append({"name": sights[position], "hours": hours, "opens": opens, "closes": closes, "begins": hour})
+            visits.append({"name": name, "hours": hours, "opens": opens, "closes": closes, "begins": hour})
             hour += hours
         if list(itertools.islice(_orders_that_fit(visits, start), 2)) == [visits]:
             break
@@ -78,9 +78,9 @@ def common_hour(rng: np.random.Generator, difficulty: int, *, people: Sequence[s
     """Free hours of some people, and the first hour that all of them share. Difficulty adds people and hours."""
     n_people, n_hours = N_PEOPLE[difficulty - 1], N_FREE_HOURS[difficulty - 1]
     while True:
-        diaries = [
-            {"name": people[position], "free": sorted(8 + int(hour) for hour in rng.permutation(11)[:n_hours])}
-            for position in rng.permutation(len(people))[:n_people]
+        diaries: list[dict[str, Any]] = [
+            {"name": name, "free": sorted(8 + int(hour) for hour in rng.permutation(11)[:n_hours])}
+            for name in sample(rng, people, n_people)
         ]
         shared = sorted(set.intersection(*(set(diary["free"]) for diary in diaries)))
         if shared and (difficulty < 3 or shared[0] > 10):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.generators.drawing import sample
+from qbench.generators.drawing import sample, shuffled
 from qbench.generators.wording import letter
 
 N_LINES = (2, 2, 3, 4, 5)
@@ -64,9 +64,9 @@ def cheapest_dishes(
     n_dishes, n_chosen = N_DISHES[difficulty - 1], N_CHOSEN[difficulty - 1]
     while True:
         prices = rng.permutation(np.arange(2, 2 + 3 * n_dishes))[:n_dishes]
-        menu = [
-            {"name": dishes[position], "price": int(price), "minutes": 5 * int(rng.integers(3, 14))}
-            for position, price in zip(rng.permutation(len(dishes)), prices, strict=False)
+        menu: list[dict[str, Any]] = [
+            {"name": name, "price": int(price), "minutes": 5 * int(rng.integers(3, 14))}
+            for name, price in zip(shuffled(rng, dishes), prices, strict=False)
         ]
         quick = [dish for dish in menu if dish["minutes"] <= limit]
         choices = sorted(itertools.combinations(quick, n_chosen), key=lambda chosen: _total("price", chosen))

@@ -14,6 +14,7 @@ import numpy as np
 
 from qbench.errors import TemplateError
 from qbench.facts import table
+from qbench.generators.drawing import pick, sample, shuffled
 
 PERCENT_CHANGED = {"light": 20, "medium": 50, "heavy": 90}  # of what may change
 MIN_LETTERS = 4  # a shorter word has too few letters left to be recognized by
@@ -93,10 +94,9 @@ def typos(
     if spacings:
         for gap in GAP.finditer(text):
             if gap.start() in ends and gap.end() in starts:
-                wrong, end = GAP_MISTAKES[_one_of(rng, spacings)](starts[gap.end()])
+                wrong, end = GAP_MISTAKES[pick(rng, spacings)](starts[gap.end()])
                 mistakes.append(Mistake(gap.start(), end, wrong, wrong))
-    shuffled = [mistakes[position] for position in rng.permutation(len(mistakes))]
-    return _strengths(text, _apart(shuffled))
+    return _strengths(text, _apart(shuffled(rng, mistakes)))
 
 
 def homophones(rng: np.random.Generator, difficulty: int, *, text: str, keep: Sequence[str] = ()) -> dict[str, Any]:
@@ -111,8 +111,7 @@ def homophones(rng: np.random.Generator, difficulty: int, *, text: str, keep: Se
     kept = {word.casefold() for entry in keep for word in WORD.findall(str(entry))}
     sounds = {row["word"]: row for row in table("homophones") if row["word"] not in kept}
     found = [(word, sounds[word[0].lower()]) for word in WORD.finditer(text) if word[0].lower() in sounds]
-    shuffled = [found[position] for position in rng.permutation(len(found))]
-    ordered = [pair for pair in shuffled if not pair[1]["near"]] + [pair for pair in shuffled if pair[1]["near"]]
+    ordered = sorted(shuffled(rng, found), key=lambda pair: bool(pair[1]["near"]))
     swapped = [(word, _cased_like(word[0], row["sounds_like"])) for word, row in ordered]
     return _strengths(text, [Mistake(word.start(), word.end(), wrong, wrong) for word, wrong in swapped])
 
@@ -159,17 +158,13 @@ def _misspelt(
 ) -> list[Mistake]:
     """One mistake in this word, or none where every attempt gives another word of the text."""
     for _ in range(8 if kinds else 0):
-        wrong = WORD_MISTAKES[_one_of(rng, kinds)](rng, word[0])
+        wrong = WORD_MISTAKES[pick(rng, kinds)](rng, word[0])
         if wrong == word[0] or (wrong.casefold() in taken and wrong.casefold() != word[0].casefold()):
             continue
-        worse = WORD_MISTAKES[_one_of(rng, kinds)](rng, wrong) if len(word[0]) >= MIN_LETTERS_TWICE else wrong
+        worse = WORD_MISTAKES[pick(rng, kinds)](rng, wrong) if len(word[0]) >= MIN_LETTERS_TWICE else wrong
         undone = worse.casefold() in taken or worse == word[0]
         return [Mistake(word.start(), word.end(), wrong, wrong if undone else worse)]
     return []
-
-
-def _one_of(rng: np.random.Generator, options: Sequence[str]) -> str:
-    return options[int(rng.integers(len(options)))]
 
 
 # ---------------------------------------------------------------- mistakes in a word
@@ -196,7 +191,7 @@ def _neighbor(rng: np.random.Generator, word: str) -> str:
     row = next((row for row in KEYBOARD_ROWS if word[at] in row), word[at])
     place = row.index(word[at])
     beside = row[max(place - 1, 0) : place] + row[place + 1 : place + 2]
-    return word[:at] + (_one_of(rng, beside) if beside else word[at]) + word[at + 1 :]
+    return word[:at] + (pick(rng, beside) if beside else word[at]) + word[at + 1 :]
 
 
 def _case(rng: np.random.Generator, word: str) -> str:
@@ -209,17 +204,15 @@ def _lookalike(rng: np.random.Generator, word: str) -> str:
     places = [at for at, letter in enumerate(word) if letter.lower() in LOOKALIKES]
     if not places:
         return word
-    chosen = {places[position] for position in rng.permutation(len(places))[: (len(places) + 1) // 2]}
-    return "".join(
-        _one_of(rng, LOOKALIKES[letter.lower()]) if at in chosen else letter for at, letter in enumerate(word)
-    )
+    chosen = set(sample(rng, places, (len(places) + 1) // 2))
+    return "".join(pick(rng, LOOKALIKES[letter.lower()]) if at in chosen else letter for at, letter in enumerate(word))
 
 
 def _scan(rng: np.random.Generator, word: str) -> str:
     options = [(at, read, seen) for read, seen in SCANNED for at in range(1, len(word)) if word.startswith(read, at)]
     if not options:
         return word
-    at, read, seen = options[int(rng.integers(len(options)))]
+    at, read, seen = pick(rng, options)
     return word[:at] + seen + word[at + len(read) :]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from qbench.facts import words
-from qbench.generators.drawing import between, pick, sample
+from qbench.generators.drawing import between, pick, sample, shuffled
 
 # ---------------------------------------------------------------- a number and its clues
 
@@ -188,16 +188,14 @@ def reported_views(rng: np.random.Generator, difficulty: int, claims: Sequence[s
         for other in people
         if one != other and (one, other) not in ((reporter, holder), (silent, holder))
     ]
-    for position in rng.permutation(len(others))[: difficulty - 1]:
-        one, other = others[int(position)]
-        reports.append((one, other, bool(between(rng, 0, 1))))
+    reports += [(one, other, bool(between(rng, 0, 1))) for one, other in sample(rng, others, difficulty - 1)]
     told = [_view(rng, person, claim, view) for person, view in views.items()]
     told += [
         f"{one} says that {pick(rng, ('deep down ', 'in truth ', ''))}{_view(rng, other, claim, view)}"
         for one, other, view in reports
     ]
     return {
-        "told": [told[int(position)] for position in rng.permutation(len(told))],
+        "told": shuffled(rng, told),
         "claim": claim,
         "holder": holder,
         "reporter": reporter,

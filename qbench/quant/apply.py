@@ -9,7 +9,7 @@ import torch
 from qbench.errors import LevelError
 from qbench.levels import ENGINES, Level, Mix, Rung
 from qbench.quant.intx import group_size_for
-from qbench.quant.modules import Loader, Unit, kept, units
+from qbench.quant.modules import Loader, Unit, kept, parameters, units
 from qbench.quant.proof import ModuleProof, Proof, vector_bytes
 
 
@@ -45,8 +45,8 @@ def apply(model: torch.nn.Module, level: Rung, load: Loader | None = None) -> Pr
     ]
     return Proof(
         modules=tuple(proofs),
-        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
-        resident_bytes=sum(parameter.numel() * parameter.element_size() for parameter in model.parameters()),
+        n_parameters=sum(parameter.numel() for parameter in parameters(model)),
+        resident_bytes=sum(parameter.numel() * parameter.element_size() for parameter in parameters(model)),
         other_bytes=vector_bytes(model),
     )
 

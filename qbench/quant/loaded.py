@@ -18,7 +18,7 @@ import transformers
 
 from qbench.errors import LevelError
 from qbench.levels import AsIs, Level, Rung
-from qbench.quant.modules import Loader, Unit, kept, units
+from qbench.quant.modules import Loader, Unit, held, kept, units
 from qbench.quant.proof import ModuleProof, Proof, vector_bytes
 from qbench.quant.weights import Checkpoint, Stored
 
@@ -222,11 +222,13 @@ def _columns_of_model(model: Any, unit: Unit, inputs: torch.Tensor, is_quantized
     """Of a loaded model. What a quantized layer multiplies with are its answers to unit vectors, less its bias."""
     module = model.get_submodule(unit.name)
     if not is_quantized:
-        weight = module.get_parameter("weight")
+        weight = held(module, "weight", unit.name)
         return unit.matrices(weight)[0][:, inputs.to(weight.device)]
     if isinstance(module, torch.nn.Embedding):
         return None
     device = next(tensor.device for tensor in (*module.parameters(), *module.buffers()))
+    if device.type == "meta":  # offloaded
+        return None
     (rows,) = unit.matrices(unit.weight)
     vectors = torch.zeros(len(inputs), rows.shape[1], device=device, dtype=model.dtype)
     vectors[torch.arange(len(inputs)), inputs] = 1

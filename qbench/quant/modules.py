@@ -19,7 +19,8 @@ class Unit:
     name: str
     """Name of its module; of fused experts, of the parameter."""
     parameter_name: str
-    weight: torch.nn.Parameter
+    weight: torch.Tensor
+    """Where it is kept: in the module, or in the host's memory from which accelerate brings it for each pass."""
     transposed: bool
     """True where matrices are stored as (in, out), as in GPT-2's Conv1D, and not as (out, in) like those of a linear layer."""
     tied_to: tuple[str, ...] = ()
@@ -43,20 +44,20 @@ def units(model: torch.nn.Module) -> list[Unit]:
 
     Raises:
         LevelError: the model keeps much of its weights in a form that is neither a linear layer, nor an embedding, nor a known kind of
-            fused experts, so that a level would silently leave them as they are.
+            fused experts, so that a level would silently leave them as they are; or some of its weights are offloaded to a disk.
     """
     found: dict[int, Unit] = {}
     for unit in _candidates(model):
-        first = found.get(id(unit.weight))
+        first = found.get(_identity(unit.weight))
         if first is not None:
             unit = Unit(first.name, first.parameter_name, first.weight, first.transposed, (*first.tied_to, unit.name))
-        found[id(unit.weight)] = unit
+        found[_identity(unit.weight)] = unit
     if not found:
         raise LevelError("This model has no linear layer that a level could be applied to.")
     unknown = {
         name: weight for name, weight in _others(model, found) if not any(word in name for word in POSITION_TABLES)
     }
-    share = sum(weight.numel() for weight in unknown.values()) / sum(weight.numel() for weight in model.parameters())
+    share = sum(weight.numel() for weight in unknown.values()) / sum(weight.numel() for weight in parameters(model))
     if share > LARGEST_UNKNOWN_SHARE:
         raise LevelError(
             f"This model keeps {share:.0%} of its weights in {len(unknown)} tensors that are neither linear layers, nor embeddings, nor "
@@ -66,9 +67,14 @@ def units(model: torch.nn.Module) -> list[Unit]:
     return list(found.values())
 
 
-def kept(model: torch.nn.Module, found: list[Unit]) -> list[tuple[str, torch.nn.Parameter]]:
+def kept(model: torch.nn.Module, found: list[Unit]) -> list[tuple[str, torch.Tensor]]:
     """Weight matrices that no level applies to, by name: position tables, routers of experts, convolutions."""
-    return list(_others(model, {id(unit.weight): unit for unit in found}))
+    return list(_others(model, {_identity(unit.weight): unit for unit in found}))
+
+
+def parameters(model: torch.nn.Module) -> list[torch.Tensor]:
+    """Every parameter of the model, where it is kept, tied ones once."""
+    return list({_identity(weight): weight for _, weight in _named(model)}.values())
 
 
 def _candidates(model: torch.nn.Module) -> Iterator[Unit]:
@@ -78,14 +84,46 @@ def _candidates(model: torch.nn.Module) -> Iterator[Unit]:
         if any(word in name for word in POSITION_TABLES):
             continue
         if isinstance(module, (torch.nn.Linear, torch.nn.Embedding, conv1d)):
-            yield Unit(name, f"{name}.weight", module.get_parameter("weight"), isinstance(module, conv1d))
+            yield Unit(name, f"{name}.weight", held(module, "weight", name), isinstance(module, conv1d))
         elif hasattr(module, "is_transposed"):  # how transformers marks a class of fused experts and their layout
             for own, parameter in module.named_parameters(prefix=name, recurse=False):
                 if parameter.ndim == 3:
-                    yield Unit(own, own, parameter, bool(module.is_transposed))
+                    weight = held(module, own.removeprefix(f"{name}."), name)
+                    yield Unit(own, own, weight, bool(module.is_transposed))
 
 
-def _others(model: torch.nn.Module, found: dict[int, Unit]) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    for name, parameter in model.named_parameters():
-        if parameter.ndim >= 2 and id(parameter) not in found:
-            yield name, parameter
+def _others(model: torch.nn.Module, found: dict[int, Unit]) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, weight in _named(model):
+        if weight.ndim >= 2 and _identity(weight) not in found:
+            yield name, weight
+
+
+def _named(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, module in model.named_modules():
+        for own, _ in module.named_parameters(recurse=False):
+            yield f"{name}.{own}" if name else own, held(module, own, name)
+
+
+def _identity(weight: torch.Tensor) -> int:
+    """The same for tied weights, of which accelerate makes several tensors of one memory."""
+    return weight.data_ptr() or id(weight)
+
+
+def held(module: torch.nn.Module, name: str, module_name: str) -> torch.Tensor:
+    """A parameter where it can be read and written: in its module, or where accelerate offloads it to in the host's memory.
+
+    Raises:
+        LevelError: it is offloaded to the disk.
+    """
+    parameter = module.get_parameter(name)
+    hook = getattr(module, "_hf_hook", None)
+    offloaded = getattr(hook, "weights_map", None)
+    if parameter.device.type != "meta" or hook is None:
+        return parameter
+    if offloaded is None or (tensor := offloaded[name]) is not offloaded[name]:  # a file is read anew each time
+        raise LevelError(
+            f"{module_name}.{name} is offloaded to the disk, where no level can be written; leave the model more memory "
+            "(max_memory_per_gpu, max_cpu_memory), or take more or larger GPUs."
+        )
+    in_memory: torch.Tensor = tensor
+    return in_memory
