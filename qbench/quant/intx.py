@@ -56,7 +56,8 @@ def lower(weight: torch.Tensor, level: Level, out: torch.Tensor) -> tuple[float,
     change, total = torch.zeros((), device=out.device), torch.zeros((), device=out.device)
     for original, target in zip(torch.split(groups, PIECES * piece), torch.split(lowered, PIECES * piece), strict=True):
         values = original.to(out.dtype).to(torch.float32, copy=in_place)
-        pieces = (torch.split(part, piece) for part in (values, target, *_grid(values, level)))
+        extremes = torch.amin(values, 1, keepdim=True), torch.amax(values, 1, keepdim=True)
+        pieces = (torch.split(part, piece) for part in (values, target, *grid(*extremes, level)))
         for weights, results, inverse, smallest, largest, scale in zip(*pieces, strict=True):
             codes = torch.mul(weights, inverse, out=scratch[: len(weights)]).round_()
             torch.clamp_min(codes, smallest, out=codes)
@@ -73,8 +74,10 @@ def lower(weight: torch.Tensor, level: Level, out: torch.Tensor) -> tuple[float,
     return math.sqrt(float(change)), math.sqrt(float(total))
 
 
-def _grid(values: torch.Tensor, level: Level) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Choose the grid of each of (n, group size) weights.
+def grid(
+    smallest: torch.Tensor, largest: torch.Tensor, level: Level
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Choose the grid of each group from its (n, 1) smallest and largest weights.
 
     Not a tidy sequence of operations but torchao's: each rounds where torchao rounds.
 
@@ -83,8 +86,7 @@ def _grid(values: torch.Tensor, level: Level) -> tuple[torch.Tensor, torch.Tenso
     """
     assert level.bits is not None
     lowest, highest = -(1 << (level.bits - 1)), (1 << (level.bits - 1)) - 1
-    smallest = torch.amin(values, 1, keepdim=True).clamp_(max=0)
-    largest = torch.amax(values, 1, keepdim=True).clamp_(min=0)
+    smallest, largest = smallest.clamp(max=0), largest.clamp(min=0)
     if level.symmetric:
         exact = torch.maximum(-smallest, largest).div_((highest - lowest) / 2).clamp_(min=SMALLEST)
         zero_point = torch.zeros_like(exact)
