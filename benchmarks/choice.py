@@ -1,6 +1,7 @@
 """Forced choice against lm-eval's own Hugging Face model: items per second, and how far the log-likelihoods are apart.
 
     python benchmarks/choice.py [--items 16] [--batch-size 8] [--repeats 3]
+    python benchmarks/choice.py --write    # also quote the result in docs/speed.md
 
 A randomly initialised Llama of about 100 million parameters answers questions of four choices behind a context of 500 tokens or more.
 Both sides score the same requests in this one process, in turns, on one thread; what counts is processor time, so that a busy machine
@@ -24,6 +25,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from qbench.models import QBenchLM
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
+BEGIN, END = "<!-- choice: python benchmarks/choice.py --write -->", "<!-- end choice -->"
 N_CHOICES = 4
 WORDS = 32_000
 
@@ -78,37 +81,60 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="quote the result in docs/speed.md")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    lines = table(options.items, options.batch_size, options.repeats)
+    print(*lines, sep="\n")
+    if options.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+
+
+def table(n_items: int, batch_size: int, repeats: int) -> list[str]:
+    others = (1, batch_size // 2 + 1)
+    lines = [
+        f"{n_items} items of {N_CHOICES} choices behind contexts of 500 to 600 tokens, batches of {batch_size}, one thread, "
+        f"processor time, median of {repeats} runs. Distances are those of log-likelihoods in nats: mean, and in brackets the largest.",
+        "",
+        "| dtype | choices | hf, items/s | qbench, items/s | times | qbench from hf | "
+        + " | ".join(f"hf from itself at batch size {other}" for other in others)
+        + " |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         model = random_llama(Path(folder))
         for dtype in ("float32", "bfloat16"):
-            arguments: dict[str, Any] = dict(pretrained=model, device="cpu", dtype=dtype, batch_size=options.batch_size)
+            arguments: dict[str, Any] = dict(pretrained=model, device="cpu", dtype=dtype, batch_size=batch_size)
             hf, ours = HFLM(**arguments), QBenchLM(**arguments)
             for n_words in ((4, 13), (1, 2)):
-                requests = questions(options.items, n_words)
-                length = "1 token" if n_words == (1, 2) else f"{n_words[0]} to {n_words[1] - 1} tokens"
+                requests = questions(n_items, n_words)
                 times: dict[str, list[float]] = {"hf": [], "qbench": []}
                 values = {}
-                for _ in range(options.repeats):
+                for _ in range(repeats):
                     for name, lm in (("hf", hf), ("qbench", ours)):
                         taken, values[name] = seconds(lm, requests)
                         times[name].append(taken)
-                rate = {name: options.items / statistics.median(taken) for name, taken in times.items()}
-                apart = np.abs(values["qbench"] - values["hf"])
-                print(
-                    f"{dtype:8}  choices of {length:14}  hf {rate['hf']:6.2f} items/s, qbench {rate['qbench']:6.2f}: "
-                    f"{rate['qbench'] / rate['hf']:4.1f} times; apart by {apart.mean():.1e} on average, {apart.max():.1e} at most",
-                    flush=True,
-                )
-                for other in (1, options.batch_size // 2 + 1):
+                rate = {name: n_items / statistics.median(taken) for name, taken in times.items()}
+                distances = [apart(values["qbench"], values["hf"])]
+                for other in others:
                     hf.batch_size_per_gpu = other
-                    itself = np.abs(seconds(hf, requests)[1] - values["hf"])
-                    print(
-                        f"{'':8}  hf from itself at batch size {other}: {itself.mean():.1e} on average, {itself.max():.1e} at most",
-                        flush=True,
-                    )
-                hf.batch_size_per_gpu = options.batch_size
+                    distances.append(apart(seconds(hf, requests)[1], values["hf"]))
+                hf.batch_size_per_gpu = batch_size
+                length = "1 token" if n_words == (1, 2) else f"{n_words[0]} to {n_words[1] - 1} tokens"
+                lines.append(
+                    f"| {dtype} | {length} | {rate['hf']:.2f} | {rate['qbench']:.2f} | {rate['qbench'] / rate['hf']:.1f} | "
+                    + " | ".join(distances)
+                    + " |"
+                )
+                print(lines[-1], flush=True)
+    return lines
+
+
+def apart(some: np.ndarray, others: np.ndarray) -> str:
+    difference = np.abs(some - others)
+    return f"{difference.mean():.1e} ({difference.max():.1e})"
 
 
 if __name__ == "__main__":
