@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
 from qbench.recommend import Standing, judge
-from qbench.stats import chance_correlation, median_ratio, rank_advantage, rank_correlation, ratio_of_sums
+from qbench.stats import (
+    chance_correlation,
+    median_ratio,
+    rank_advantage,
+    rank_correlation,
+    ratio_of_independent,
+    ratio_of_sums,
+)
 
 Array = NDArray[np.float64]
 N_UNITS, N_SEQUENCES = 24, 40
@@ -70,6 +77,14 @@ def test_a_ratio_of_sums_is_that_of_a_hand_calculation() -> None:
         math.sqrt(3) / 6 * 4.302653
     )  # Student's t with 2 degrees of freedom
     assert math.isnan(ratio_of_sums([1], [1]).value)
+
+
+def test_relative_errors_of_independent_numbers_add_up_in_squares() -> None:
+    # 4 ± 0.24 over 2 ± 0.16: relative errors 0.06 and 0.08, together 0.1, of which 1.96 are a factor of e^0.196.
+    found = ratio_of_independent(4, 0.24, 2, 0.16)
+    assert found.value == 2
+    assert tuple(found.interval) == pytest.approx((2 / 1.21653, 2 * 1.21653), rel=1e-4)
+    assert math.isnan(ratio_of_independent(1, 0.1, 0, 0.1).value)
 
 
 # ---------------------------------------------------------------- verdicts
