@@ -110,7 +110,7 @@ class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
                 f"There is no model at {pretrained!r}: neither a folder with a config.json, nor an id that the hub (or its cache) "
                 f"answers to. {str(error).splitlines()[0]}"
             ) from error
-        if self._device.type == "meta":  # of an offloaded model object
+        if self.device.type == "meta":  # of an offloaded model object
             self._device = device_of(self.model)
         if wanted.is_made_on_loading and (self.peft or self.delta):
             raise LevelError(f"Level {level} cannot be made of an adapter or a delta; merge it into its model first.")
