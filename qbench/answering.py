@@ -47,6 +47,8 @@ class Answering(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
     """Whether it computes in this process, whose memory can be measured."""
     advice = "Try dtype=float32"
     """What helps against logits that are not numbers."""
+    caution = ""
+    """What whoever reads the scores should know; empty for nothing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

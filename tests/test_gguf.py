@@ -586,3 +586,23 @@ def test_a_sweep_over_files(random_llama: Path, tmp_path: Path) -> None:
     run("one")  # nothing left to do
     assert info["cost"]["arithmetic"] == "native"
     assert info["cost"]["generation_tokens_per_second"] > 0
+
+
+def test_a_file_that_nothing_was_compared_with_says_so(
+    wide_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = from_folder(str(wide_llama)).path
+    finished = sweep(
+        str(path),
+        levels=["fp16"],
+        tasks=[LEAF],
+        engine="gguf",
+        model_args={"tokenizer": str(wide_llama)},
+        limit=1,
+        run=tmp_path / "run",
+        noise_floor=False,
+        cost=False,
+        progress=False,
+    )
+    assert "is scored without being compared with transformers" in capsys.readouterr().err
+    assert finished.run("fp16").info["proof"]["gguf"]["gate"] == {"reference": None}

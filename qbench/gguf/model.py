@@ -158,10 +158,12 @@ class GGUFLM(Answering):
                 self.llama, self.source, reference, revision, self.tokenizer, own_tokenizer=own_tokenizer
             )
         elif gate:
-            log.warning(
-                "%s is scored without being compared with transformers; name the model it was made of: reference=FOLDER",
-                self.pretrained,
+            self._gate = {"reference": None}
+            self.caution = (
+                f"{self.pretrained} is scored without being compared with transformers; name the model it was made of: "
+                "reference=FOLDER."
             )
+            log.warning(self.caution)
         self._set_level(wanted)
 
     # ------------------------------------------------------------ levels

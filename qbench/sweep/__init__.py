@@ -119,6 +119,8 @@ def sweep(
             )
             load_seconds = time.perf_counter() - started
         lm.record_failures = True
+        if lm.caution:
+            tqdm.write(f"qbench: {lm.caution}", file=sys.stderr)
         documents = (
             {name: [dict(document) for document in task.eval_docs] for name, task in loaded.items()} if until else {}
         )
