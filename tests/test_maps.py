@@ -221,7 +221,9 @@ def test_mixes_stand_beside_their_controls(tmp_path: Path) -> None:
     formats = dict.fromkeys(COSTS, "q4")
     nats = {"best": (1.0, 3.0), "best-uniform": (2.0, 6.0), "best-random-1": (4.0, 12.0)}
     mixes = tuple(
-        MixCheck(name, formats, 1000.0, 4.5, {"numerical": (1.0, 1.0, 1.0, 1.0)}, {"numerical": measured})
+        MixCheck(
+            name, formats, 1000.0, 4.5, {"numerical": (1.0, 1.0, 1.0, 1.0)}, {"numerical": 1.0}, {"numerical": measured}
+        )
         for name, measured in nats.items()
     )
     text = Text("numerical", ("t",), tuple("abcd"), (1, 1, 1, 1), ("e", "f"), (1, 1), ())

@@ -37,7 +37,7 @@ def most_allocated(recorded: profile) -> int:
     now = most = 0
     for event in recorded.profiler.kineto_results.events():  # type: ignore[union-attr]
         if event.name() == "[memory]":
-            now += event.nbytes()
+            now += event.nbytes()  # type: ignore[union-attr]
             most = max(most, now)
     return most
 
