@@ -33,7 +33,7 @@ from qbench.profiles import Unit
 from qbench.quant.intx import quantize
 from qbench.sensitivity import fisher, text
 from qbench.sensitivity.language import Asked
-from qbench.sensitivity.measured import Divergences
+from qbench.sensitivity.measured import measure
 from qbench.sensitivity.parts import Part, describe, parts
 from qbench.sensitivity.predicted import DEFAULT_DRAWS, predict_batch
 from qbench.sensitivity.taps import Rows, Taps
@@ -132,7 +132,7 @@ def bench(name: str, lm: QBenchLM) -> Found:
         name=name,
         units=[describe(part, FORMATS) for part in found],
         asked=asked,
-        measured=measure(asked, found) / n_scored,
+        measured=measured_costs(asked, found) / n_scored,
         predicted=asked.in_order(nats).sum(-1) / n_scored,
         summed={key: value / n_scored for key, value in other_sums(lm, asked, found).items()},
         fisher=fisher.Gradients(
@@ -146,15 +146,13 @@ def bench(name: str, lm: QBenchLM) -> Found:
     )
 
 
-def measure(asked: Asked, found: Sequence[Part]) -> Array:
+def measured_costs(asked: Asked, found: Sequence[Part]) -> Array:
     """Leave one in: nats of all sequences, (units, formats)."""
-    total = np.zeros((len(found), len(FORMATS)))
-    for number in tqdm(range(len(asked.batches)), "measuring", unit="batch"):
-        divergences = Divergences(asked.batch(number), asked.answer)
-        for place, part in enumerate(found):
-            for column, level in enumerate(FORMATS.values()):
-                total[place, column] += divergences.lowering([part], level).sum()
-    return total
+    numbers = tqdm(range(len(asked.batches)), "measuring", unit="batch")
+    return sum(
+        (measure(found, FORMATS, [asked.batch(number)], asked.answer).sum(-1) for number in numbers),
+        start=np.zeros((len(found), len(FORMATS))),
+    )
 
 
 def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> dict[str, Array]:

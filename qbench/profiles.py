@@ -164,7 +164,7 @@ class Probe:
     restored: Costs
     """KL with the whole model at the format, less the KL with this unit alone restored to full precision: what restoring it gives back."""
     lowered: dict[str, Cost]
-    """KL with the whole model at each format; missing where nothing was measured."""
+    """KL with the whole model at each format: always measured, since units together cost more than the sum of each alone."""
     fisher: dict[str, float]
     """Of each unit: mean over its weights and the sequences of the squared gradient of a sequence's mean log-likelihood a scored token,
     with the text's own tokens as labels (the diagonal empirical Fisher information). It knows nothing of a format."""

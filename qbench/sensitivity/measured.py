@@ -5,7 +5,7 @@ One unit lowered in a full-precision model (leave one in), and one unit restored
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,3 +67,17 @@ class Divergences:
         base = self.base
         with lowered(parts, level):
             return divergence(base, self.answer(self.batch))
+
+
+def measure(
+    parts: Sequence[Part], formats: Mapping[str, Level], batches: Sequence[Any], answer: Answer
+) -> NDArray[np.float64]:
+    """Leave one in: what `qbench.sensitivity.predicted.predict` predicts, as (units, formats, sequences).
+
+    A pass over the batches for each unit at each format.
+    """
+    found = []
+    for batch in batches:
+        divergences = Divergences(batch, answer)
+        found.append([[divergences.lowering([part], level) for level in formats.values()] for part in parts])
+    return np.concatenate([np.asarray(own) for own in found], axis=2)

@@ -209,7 +209,7 @@ def _profile(bench: _Bench, head: _Head, texts: Sequence[ProbeText], amount: int
     n_measured = len(bench.parts) if amount == ALL else min(int(amount or 0), len(bench.parts))
     bench.bar.reset(
         total=len(bench.parts)
-        + n_batches * (2 + (n_measured > 0) * len(bench.formats) * (1 + 2 * n_measured))
+        + n_batches * (2 + len(bench.formats) * (1 + 2 * n_measured))
         + len(asked) * (1 + len(bench.formats))
     )
     units = tuple(
@@ -318,8 +318,6 @@ def _measured(
     n = len(asked.text.texts)
     single = np.full((len(bench.parts), len(bench.formats), n), np.nan)
     restored, every = single.copy(), np.full((len(bench.formats), n), np.nan)
-    if not chosen:
-        return single, restored, every
     for number, batch in enumerate(asked.batches):
         divergences = Divergences(asked.batch(number), asked.answer)
         for column, level in enumerate(bench.formats.values()):
