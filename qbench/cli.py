@@ -575,7 +575,9 @@ def _sweep(options: argparse.Namespace) -> int:
 def _sensitivity(options: argparse.Namespace) -> int:
     from qbench import names
 
-    names.check_probes(options.model, options.formats or (), options.tasks or (), options.include_path or ())
+    names.check_probes(
+        options.model, options.formats or (), options.tasks or (), options.measure, options.include_path or ()
+    )
 
     from lm_eval.utils import simple_parse_args_string
 

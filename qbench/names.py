@@ -3,15 +3,17 @@
 Only what is surely wrong is refused here. Whether a task can be built and a model read is for `qbench.harness` and `qbench.models` to say.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from qbench import bank, levels
-from qbench.errors import BankError, ModelError, did_you_mean
+from qbench.errors import BankError, ModelError, ProfileError, did_you_mean
 
 NAME = re.compile(r"\bqbench[\w-]*")
+ALL = "all"
 PATH_STARTS = ("/", "./", "../", "~")
 
 
@@ -35,16 +37,37 @@ def check(model: str, level_names: Sequence[str], tasks: Sequence[str], include_
             raise no_task(pattern, known)
 
 
-def check_probes(model: str, formats: Sequence[str], tasks: Sequence[str], include_path: Sequence[Path]) -> None:
+def check_probes(
+    model: str, formats: Sequence[str], tasks: Sequence[str], measure: str | int | None, include_path: Sequence[Path]
+) -> None:
     """The same for a sensitivity profile, whose tasks are probes.
 
     Raises:
         LevelError, ModelError, BankError: as `check`; also a format that is none of a single weight.
+        ProfileError: two probes of one name, or ``measure`` is neither ``all`` nor a number.
     """
     for name in formats:
         levels.resolve_format(name)
+    amount_measured(measure)
+    named = [probe(argument)[0] for argument in tasks]
+    if twice := next((name for name in named if named.count(name) > 1), None):
+        raise ProfileError(f"Two probes are called {twice}; give each a name, as in {twice}-2={tasks[-1]}.")
     patterns = [pattern for argument in tasks for pattern in probe(argument)[1]]
     check(model, (), [pattern for pattern in patterns if not is_text_file(pattern)], include_path)
+
+
+def amount_measured(measure: str | int | None) -> int | float:
+    """How many units ``--measure`` asks for: none, so many, or all, which is infinitely many.
+
+    Raises:
+        ProfileError: neither ``all`` nor a number of at least 1.
+    """
+    if measure in (None, ALL):
+        return math.inf if measure else 0
+    amount = int(str(measure)) if str(measure).isdecimal() else 0
+    if amount < 1:
+        raise ProfileError(f"--measure takes all or a number of units, not {measure}.")
+    return amount
 
 
 def probe(argument: str) -> tuple[str, list[str]]:

@@ -157,7 +157,18 @@ def test_bad_input_is_one_sentence_and_status_2(
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--tasks", "qbench_logik"], ["--model", "/nope"], ["--levels", "fp16,q44"], ["--formats", "pdf"]]
+    "wrong",
+    [
+        ["sweep", "--tasks", "qbench_logik"],
+        ["sweep", "--model", "/nope"],
+        ["sweep", "--levels", "fp16,q44"],
+        ["sweep", "--formats", "pdf"],
+        ["sensitivity", "--tasks", "sums=qbench_logik,gsm8k"],
+        ["sensitivity", "--model", "/nope"],
+        ["sensitivity", "--formats", "q8,nf4"],
+        ["sensitivity", "--measure", "some"],
+        ["sensitivity", "show", "nothing.json"],
+    ],
 )
 def test_a_wrong_name_is_refused_before_anything_heavy_is_loaded(wrong: list[str], tmp_path: Path) -> None:
     program = (
@@ -165,7 +176,7 @@ def test_a_wrong_name_is_refused_before_anything_heavy_is_loaded(wrong: list[str
         "sys.exit('loaded' if {'torch', 'lm_eval'} & sys.modules.keys() else status)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "sweep", *wrong], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, *wrong], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.count("\n")) == (EXIT_BAD_INPUT, 1), done.stderr
 

@@ -29,7 +29,9 @@ class Sums:
         tensor: torch.Tensor = output[0] if isinstance(output, tuple) else output
         vectors = tensor.detach().reshape(-1, tensor.shape[-1])
         # A router hands tokens on in another order and number: all of them count there.
-        self.add((vectors[is_token.flatten()] if len(vectors) == is_token.numel() else vectors).float())
+        self.add(
+            (vectors[is_token.flatten().to(vectors.device)] if len(vectors) == is_token.numel() else vectors).float()
+        )
 
     def add(self, vectors: torch.Tensor) -> None:
         """Take in (tokens, width)."""

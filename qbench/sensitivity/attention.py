@@ -27,7 +27,7 @@ class Sums:
         parts = output[1:] if isinstance(output, tuple) else ()
         for weights in parts:
             if isinstance(weights, torch.Tensor) and weights.ndim == WEIGHTS_DIMENSIONS:
-                self.add(weights.detach(), is_token)
+                self.add(weights.detach(), is_token.to(weights.device))
                 return
 
     def add(self, weights: torch.Tensor, is_token: torch.Tensor) -> None:

@@ -81,8 +81,8 @@ def predict_batch(
         steps = torch.stack([quantize(rows.weight, level).float().sub_(full) for level in formats.values()], 1)
         along = torch.bmm(steps, rows.gradient.permute(1, 2, 0))  # (rows, formats, sequences)
         place = part_of[rows.unit.name]
-        whole[place] += along.sum(0)
-        apart[place] += along.square().sum(0)
+        whole[place] += along.sum(0).to(whole.device)  # of a model that is spread over several devices
+        apart[place] += along.square().sum(0).to(whole.device)
 
     with Taps(model, [weight for part in parts for weight in part.weights], take) as taps:
         scored = answer(batch)

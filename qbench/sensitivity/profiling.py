@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from qbench import bank, levels, profiles, provenance
+from qbench import bank, levels, names, profiles, provenance
 from qbench.errors import ModelError, ProfileError
 from qbench.harness import quiet
 from qbench.levels import Level, layer_of
@@ -33,7 +33,6 @@ DEFAULT_FORMATS = ("q8", "q6", "q5", "q4", "q3", "q2")
 DEFAULT_TASKS = ("qbench_*",)
 DEFAULT_SEQUENCES = 64
 DEFAULT_BATCH_TOKENS = 2048
-ALL = "all"
 
 
 def sensitivity(
@@ -77,8 +76,9 @@ def sensitivity(
     Raises:
         QBenchError: an unknown format, task or model, or a file with other settings.
     """
+    names.check_probes(model, formats, tasks, measure, include_path)
     wanted = {name: levels.resolve_format(name) for name in formats}
-    amount = _amount(measure)
+    amount = names.amount_measured(measure)
     if own := sorted({"pretrained", "level", "engine"} & (model_args or {}).keys()):
         raise ProfileError(f"The model arguments must not set {', '.join(own)}: --model and --formats do.")
     with tqdm(desc="loading", disable=not progress, unit="piece", dynamic_ncols=True, file=sys.stderr) as bar:
@@ -88,7 +88,7 @@ def sensitivity(
             raise ModelError(f"{model} is no causal language model, and sensitivity asks what follows a prompt.")
         settings = {
             "tasks": json.dumps(list(tasks)),
-            "measure": "none" if amount is None else str(amount),
+            "measure": str(measure or "none"),
             "sequences": str(sequences),
             "responses": responses,
             "max_tokens": str(max_tokens or "window"),
@@ -118,22 +118,6 @@ def sensitivity(
     profiles.write(profile, out)
     journal.remove()
     return profile
-
-
-def _amount(measure: str | int | None) -> int | str | None:
-    """
-    Raises:
-        ProfileError: neither ``all`` nor a number.
-    """
-    if measure is None or measure == ALL:
-        return measure
-    try:
-        amount = int(measure)
-    except ValueError:
-        amount = 0
-    if amount < 1:
-        raise ProfileError(f"--measure takes all or a number of units, not {measure}.")
-    return amount
 
 
 @dataclass(frozen=True)
@@ -202,11 +186,11 @@ class _Bench:
         return made
 
 
-def _profile(bench: _Bench, head: _Head, texts: Sequence[ProbeText], amount: int | str | None) -> Profile:
+def _profile(bench: _Bench, head: _Head, texts: Sequence[ProbeText], amount: float) -> Profile:
     model = bench.model
     asked = [Asked.of(bench.lm, own, batch_tokens=bench.batch_tokens) for own in texts]
     n_batches = sum(len(own.batches) for own in asked)
-    n_measured = len(bench.parts) if amount == ALL else min(int(amount or 0), len(bench.parts))
+    n_measured = int(min(amount, len(bench.parts)))
     bench.bar.reset(
         total=len(bench.parts)
         + n_batches * (2 + len(bench.formats) * (1 + 2 * n_measured))
@@ -272,7 +256,7 @@ def _chosen(nats: NDArray[np.float64], n_measured: int) -> list[int]:
 
 
 def _probe(bench: _Bench, asked: Asked, prediction: NDArray[np.float64], chosen: Sequence[int]) -> Probe:
-    own, names = asked.text, [part.name for part in bench.parts]
+    own, unit_names = asked.text, [part.name for part in bench.parts]
     measured, restored, every = _measured(bench, asked, chosen)
     losses = _gradients(bench, asked)
     n = len(own.texts)
@@ -290,11 +274,11 @@ def _probe(bench: _Bench, asked: Asked, prediction: NDArray[np.float64], chosen:
         measured=_costs(bench, measured, own.scored),
         restored=_costs(bench, restored, own.scored),
         lowered={name: _cost(row, own.scored) for name, row in zip(bench.formats, every, strict=True)},
-        fisher=dict(zip(names, (losses.squared / n).tolist(), strict=True)),
-        gradient=dict(zip(names, (losses.absolute / n).tolist(), strict=True)),
+        fisher=dict(zip(unit_names, (losses.squared / n).tolist(), strict=True)),
+        gradient=dict(zip(unit_names, (losses.absolute / n).tolist(), strict=True)),
         signed={
             name: dict(zip(bench.formats, row, strict=True))
-            for name, row in zip(names, np.abs(losses.signed / n).tolist(), strict=True)
+            for name, row in zip(unit_names, np.abs(losses.signed / n).tolist(), strict=True)
         },
         places=_places(bench, asked),
     )
