@@ -7,7 +7,7 @@ from typing import Any
 from selenium.webdriver.remote.webdriver import WebDriver
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
     """Wait for something to be true, and return it."""
     end = time.monotonic() + seconds
     while not (found := condition()):

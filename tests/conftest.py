@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
 
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 600  # seconds for one command of the browser, on a machine that is busy with other things
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +81,7 @@ def chromium() -> "Iterator[WebDriver]":
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(paths[1])))
+    driver.command_executor.client_config.timeout = PATIENCE  # type: ignore[union-attr]
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd(
         "Network.emulateNetworkConditions",
