@@ -21,8 +21,9 @@ all: check test
 demo: $(VENV)/installed
 	$(BIN)/qbench sweep --items 1 --run runs/demo
 
+# One thread for each of the workers; huge pages, because a fresh page costs some virtual machines more than what is written to it.
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not gpu" -n logical --dist loadfile
+	OMP_NUM_THREADS=1 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/pytest -m "not gpu" -n logical --dist loadfile
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
