@@ -51,7 +51,7 @@ def check_probes(
     amount_measured(measure)
     named = [probe(argument)[0] for argument in tasks]
     if twice := next((name for name in named if named.count(name) > 1), None):
-        raise ProfileError(f"Two probes are called {twice}; give each a name, as in {twice}-2={tasks[-1]}.")
+        raise ProfileError(f"Two probes are called {twice}; give each a name of its own, as in NAME=qbench_logic_*.")
     patterns = [pattern for argument in tasks for pattern in probe(argument)[1]]
     check(model, (), [pattern for pattern in patterns if not is_text_file(pattern)], include_path)
 
