@@ -296,7 +296,7 @@ def test_the_margin_of_the_first_command_stays_declared(
         (
             {"model_args": {"level": "q4"}},
             QBenchError,
-            "must not set level: --model, --levels, --batch-size and --engine do",
+            "must not set level: --model, --levels, --batch-size, --engine and --model-backend do",
         ),
         ({"tasks": ["qbench_numerical_aritmetic"]}, BankError, r"Did you mean qbench_numerical_arithmetic\?"),
     ],
