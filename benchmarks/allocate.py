@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sensitivity import train_gpt2
+from sensitivity import show, train_gpt2
 
 from qbench import profiles
 from qbench.allocate import allocate
@@ -27,7 +27,6 @@ from qbench.sensitivity import sensitivity
 from qbench.sensitivity.validate import validate
 from qbench.validation import MixAgreement, Validation, mix_agreements, mix_order, unit_agreements
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "sensitivity.md"
 FORMATS = ("q8", "q6", "q5", "q4", "q3", "q2")
 BUDGETS = (3.0, 4.0)  # bits for each weight that a level applies to
 SEQUENCES = 64
@@ -52,15 +51,7 @@ def main() -> None:
             "allocation": [*solver(), "", *allocation(found)],
             "validation": [*validated(found), "", *tested(folder / "nano")],
         }
-    for lines in tables.values():
-        print(*lines, sep="\n", end="\n\n")
-    if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        for name, lines in tables.items():
-            begin, end = f"<!-- {name}: python benchmarks/allocate.py --write -->", f"<!-- end {name} -->"
-            before, _, rest = page.partition(begin)
-            page = f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{rest.partition(end)[2]}"
-        PAGE.write_text(page, encoding="utf-8")
+    show(tables, "allocate.py", write=options.write)
 
 
 # ---------------------------------------------------------------- the solver

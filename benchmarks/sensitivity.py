@@ -14,7 +14,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,17 @@ def main() -> None:
         "sums": sums(found),
         "cost": costs(found),
     }
+    show(tables, "sensitivity.py", write=options.write)
+
+
+def show(tables: Mapping[str, Sequence[str]], script: str, *, write: bool) -> None:
+    """Print tables, and quote them in docs/sensitivity.md between the markers of their names."""
     for lines in tables.values():
         print(*lines, sep="\n", end="\n\n")
-    if options.write:
+    if write:
         page = PAGE.read_text(encoding="utf-8")
         for name, lines in tables.items():
-            begin, end = f"<!-- {name}: python benchmarks/sensitivity.py --write -->", f"<!-- end {name} -->"
+            begin, end = f"<!-- {name}: python benchmarks/{script} --write -->", f"<!-- end {name} -->"
             before, _, rest = page.partition(begin)
             page = f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{rest.partition(end)[2]}"
         PAGE.write_text(page, encoding="utf-8")

@@ -119,26 +119,12 @@ def _add_sweep(commands: Any) -> None:
         "--batch-size", "--batch_size", type=_positive, metavar="N", help="rows in one pass (default: 64)"
     )
     sweep.add_argument(
-        "--model-args",
-        "--model_args",
-        default="",
-        metavar="K=V,…",
-        help="further arguments of the model, as for lm_eval",
-    )
-    sweep.add_argument(
         "--metadata",
         type=_json_object,
         metavar="JSON",
         help="further arguments of the tasks, as for lm_eval: '{\"qb_context_tokens\": [8192]}'",
     )
-    sweep.add_argument(
-        "--include-path",
-        "--include_path",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="a folder with task YAMLs of your own",
-    )
+    _harness_options(sweep)
     sweep.add_argument(
         "--no-noise-floor",
         dest="noise_floor",
@@ -158,6 +144,25 @@ def _add_sweep(commands: Any) -> None:
         "--no-cost", dest="cost", action="store_false", default=None, help="do not measure speed and energy"
     )
     _report_options(sweep)
+
+
+def _harness_options(command: argparse.ArgumentParser) -> None:
+    """What every door that loads a model and tasks hands on to lm_eval."""
+    command.add_argument(
+        "--model-args",
+        "--model_args",
+        default="",
+        metavar="K=V,…",
+        help="further arguments of the model, as for lm_eval",
+    )
+    command.add_argument(
+        "--include-path",
+        "--include_path",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="a folder with task YAMLs of your own",
+    )
 
 
 def _add_report(commands: Any) -> None:
@@ -237,21 +242,7 @@ def _add_sensitivity(commands: Any) -> None:
     sensitivity.add_argument(
         "--batch-tokens", "--batch_tokens", type=_positive, metavar="N", help="of one pass (default: 2048)"
     )
-    sensitivity.add_argument(
-        "--model-args",
-        "--model_args",
-        default="",
-        metavar="K=V,…",
-        help="further arguments of the model, as for lm_eval",
-    )
-    sensitivity.add_argument(
-        "--include-path",
-        "--include_path",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="a folder with task YAMLs of your own",
-    )
+    _harness_options(sensitivity)
     what = sensitivity.add_subparsers(metavar="WHAT")
     show = _command(what, "show", _sensitivity_show, "print what a profile holds, and how its probes differ")
     show.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
@@ -309,21 +300,7 @@ def _add_validate(what: Any) -> None:
         "--margin", type=float, metavar="PP", help="percentage points that count as no difference (default: 2)"
     )
     validate.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
-    validate.add_argument(
-        "--model-args",
-        "--model_args",
-        default="",
-        metavar="K=V,…",
-        help="further arguments of the model, as for lm_eval",
-    )
-    validate.add_argument(
-        "--include-path",
-        "--include_path",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="a folder with task YAMLs of your own",
-    )
+    _harness_options(validate)
 
 
 def _add_maps(what: Any) -> None:
