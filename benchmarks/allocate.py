@@ -51,7 +51,7 @@ def main() -> None:
             "allocation": [*solver(), "", *allocation(found)],
             "validation": [*validated(found), "", *tested(folder / "nano")],
         }
-    show(tables, "allocate.py", write=options.write)
+    show(tables, write=options.write)
 
 
 # ---------------------------------------------------------------- the solver

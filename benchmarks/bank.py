@@ -12,15 +12,14 @@ import argparse
 import json
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+from quoting import quote
 
 from qbench.bank import Leaf, leaves
 from qbench.proofreading import grows, knob_means
 from qbench.templates import Item, draw
 
 WANTED = 200
-CARD = Path(__file__).resolve().parents[1] / "docs" / "bank.md"
-BEGIN, END = "<!-- templates: python benchmarks/bank.py --write -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def main() -> None:
         )
     print(f"{len(rows)} templates in {time.process_time() - start:.1f} s")
     if options.write:
-        write(rows)
+        quote("docs/bank.md", {"templates": table(rows)})
 
 
 def measure(leaf: Leaf, position: int) -> Measured:
@@ -88,16 +87,12 @@ def _drawn(leaf: Leaf, position: int) -> list[list[Item]]:
     )
 
 
-def write(rows: list[Measured]) -> None:
-    lines = ["| leaf | template | judged as | twins | distinct items of 200 |", "|---|---|---|---:|---:|"]
-    lines += [
+def table(rows: list[Measured]) -> list[str]:
+    heads = ["| leaf | template | judged as | twins | distinct items of 200 |", "|---|---|---|---:|---:|"]
+    return heads + [
         f"| {row.leaf.removeprefix('qbench_')} | `{row.template}` | {row.kinds} | {row.twins or ''} | {row.n_distinct} |"
         for row in rows
     ]
-    text = CARD.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    CARD.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

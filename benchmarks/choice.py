@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from quoting import quote
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from qbench.models import QBenchLM
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
-BEGIN, END = "<!-- choice: python benchmarks/choice.py --write -->", "<!-- end choice -->"
 N_CHOICES = 4
 WORDS = 32_000
 
@@ -87,9 +86,7 @@ def main() -> None:
     lines = table(options.items, options.batch_size, options.repeats)
     print(*lines, sep="\n")
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+        quote("docs/speed.md", {"choice": lines})
 
 
 def table(n_items: int, batch_size: int, repeats: int) -> list[str]:

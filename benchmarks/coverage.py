@@ -16,18 +16,16 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from quoting import quote
 from scipy.stats import bootstrap, norm, t
 
 from qbench.stats import Design, Target, paired_differences
 
 Array = NDArray[np.float64]
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
-BEGIN, END = "<!-- coverage: python benchmarks/coverage.py --write -->\n", "<!-- end -->"
 
 N_STRATA = 3
 N_ITEMS = 20
@@ -308,10 +306,7 @@ def main() -> None:
                 cells.append(f"{100 * coverage:.1f} ({100 * width:.1f})")
             say(f"| {scenario.name} | {' | '.join(cells)} |")
     if options.write:
-        text = PAGE.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n\n" + END + after, encoding="utf-8")
+        quote("docs/statistics.md", {"coverage": lines})
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.gguf import GGUFLM as ServerLM
+from quoting import quote
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from qbench.gguf.files import at_level, from_folder, prove
@@ -37,8 +38,6 @@ from qbench.harness import find_tasks, quiet
 from qbench.levels import LEVELS
 from qbench.models import QBenchLM, nano_path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "gguf.md"
-BEGIN, END = "<!-- gguf_engine: python benchmarks/gguf_engine.py --write -->\n", "<!-- end -->"
 GENERATED = ["qbench_numerical_arithmetic", "qbench_logic_deduction", "qbench_knowledge_practical"]
 CHOICES = ["qbench-choice-numerical-arithmetic", "qbench-choice-knowledge-practical", "qbench-choice-logic-deduction"]
 THREADS = 1
@@ -212,10 +211,7 @@ def main() -> None:
         for row in speed(with_tokenizer(Path(folder) / "nano.gguf"), asked):
             say(row)
     if options.write:
-        text = PAGE.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n\n" + END + after, encoding="utf-8")
+        quote("docs/gguf.md", {"gguf_engine": lines})
 
 
 if __name__ == "__main__":

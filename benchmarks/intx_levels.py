@@ -14,9 +14,9 @@ import argparse
 import itertools
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
+from quoting import quote
 
 from qbench.bank import leaves
 from qbench.levels import LEVELS, Level, Mix, Rule, Rung
@@ -24,8 +24,6 @@ from qbench.models import QBenchLM
 from qbench.quant.apply import apply
 from qbench.quant.weights import Checkpoint
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "levels.md"
-BEGIN, END = "<!-- intx: python benchmarks/intx_levels.py --write -->", "<!-- end intx -->"
 GROUP_SIZES = (32, 64, 128)
 N_ITEMS = 3  # of each leaf
 N_TOKENS = 96  # of each item, the last ones
@@ -58,9 +56,7 @@ def main() -> None:
     lines = table(Bench(lm))
     print(*lines, sep="\n")
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+        quote("docs/levels.md", {"intx": lines})
 
 
 class Bench:

@@ -15,13 +15,12 @@ import tempfile
 from pathlib import Path
 
 import torch
+from quoting import quote
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from qbench import cost
 from qbench.models import QBenchLM, nano_path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
-BEGIN, END = "<!-- memory: python benchmarks/memory.py --write -->", "<!-- end memory -->"
 LEVELS = ("q4", "q2", "attention8-mlp4-embed6", "fp16")
 
 
@@ -37,9 +36,7 @@ def main() -> None:
     lines = table(options.layers)
     print(*lines, sep="\n")
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+        quote("docs/speed.md", {"memory": lines})
 
 
 def random_llama(folder: Path, n_layers: int) -> int:

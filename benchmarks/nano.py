@@ -1,8 +1,6 @@
 """Fill nano's model card from the training's own records and from a finished sweep, and draw its loss.
 
-    python benchmarks/nano.py [--build build/nano] [--run runs/nano]
-
-A block of the card begins with ``<!-- NAME -->`` and ends with ``<!-- /NAME -->``; what stands between is replaced.
+python benchmarks/nano.py [--build build/nano] [--run runs/nano]
 """
 
 import argparse
@@ -17,6 +15,7 @@ import altair as alt
 import numpy as np
 import vl_convert
 from numpy.typing import NDArray
+from quoting import ROOT, quote
 
 from qbench.models import nano_path
 from qbench.nano.recipe import TRAINING
@@ -25,7 +24,7 @@ from qbench.records import Sample, read_sweep
 from qbench.stats import Design, Estimate, mean_scores
 
 NANO = Path(nano_path())
-PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "nano_loss.svg"
+PICTURE = ROOT / "docs" / "pictures" / "nano_loss.svg"
 LOSS_ROWS = 12
 SMOOTHED = 50  # steps
 LOW, HIGH = 0.4, 0.95  # a leaf between them can lose and gain
@@ -168,8 +167,6 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build/nano"), help="folder of the training")
     parser.add_argument("--run", type=Path, default=Path("runs/nano"), help="folder of a finished sweep of nano")
     options = parser.parse_args()
-    card = NANO / "README.md"
-    text = card.read_text(encoding="utf-8")
     samples = read_samples(options.run)
     blocks = {
         "training": training(),
@@ -177,10 +174,7 @@ def main() -> None:
         "bars": bars(samples),
         "accuracy": accuracy(samples),
     }
-    for name, block in blocks.items():
-        begin = text.index(f"<!-- {name} -->") + len(f"<!-- {name} -->")
-        text = f"{text[:begin]}\n{block}\n{text[text.index(f'<!-- /{name} -->') :]}"
-    card.write_text(text, encoding="utf-8")
+    quote("qbench/nano/README.md", {name: [block] for name, block in blocks.items()})
     draw_losses(options.build, PICTURE)
     print(blocks["bars"])
 

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from quoting import quote
+
 from qbench.models import nano_path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
-BEGIN, END = "<!-- processes: python benchmarks/processes.py --write -->", "<!-- end processes -->"
 TASKS = ("qbench_numerical_arithmetic", "qbench-choice-numerical-arithmetic")
 LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no")
 
@@ -34,9 +34,7 @@ def main() -> None:
     lines = compare(options.model, options.level, options.limit)
     print(*lines, sep="\n")
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+        quote("docs/speed.md", {"processes": lines})
 
 
 def compare(model: str, level: str, limit: int) -> list[str]:

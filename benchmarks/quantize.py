@@ -12,18 +12,16 @@ Times are the processor's, on one thread, so that other work on the machine coun
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import transformers
+from quoting import quote
 from torch.profiler import ProfilerActivity, profile
 
 from qbench.levels import LEVELS, Level
 from qbench.quant.intx import PIECE, grid, group_size_for, lower
 from qbench.quant.loaded import without_import_complaints
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "levels.md"
-BEGIN, END = "<!-- speed: python benchmarks/quantize.py --write -->", "<!-- end speed -->"
 LARGEST = 10  # operations of the profile
 
 
@@ -36,9 +34,7 @@ def main() -> None:
     lines = table(options.repeats)
     print(*lines, sep="\n")
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}", encoding="utf-8")
+        quote("docs/levels.md", {"speed": lines})
 
 
 def matrices() -> list[torch.Tensor]:

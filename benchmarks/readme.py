@@ -2,15 +2,14 @@
 
     python benchmarks/readme.py [demo] [measured]
 
-A block of the README begins with ``<!-- NAME: … -->`` and ends with ``<!-- /NAME -->``; what stands between is replaced.
+The blocks are of the kind that quoting.py replaces.
 """
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from quoting import ROOT, quote
+
 PYTHON = sys.executable
 COMMANDS = {
     "demo": ["qbench sweep --items 1 --run runs/demo"],
@@ -30,15 +29,12 @@ def output(command: str) -> str:
     return finished.stdout.rstrip()
 
 
+def block(command: str) -> str:
+    return f"```console\n$ {command}\n{output(command)}\n```"
+
+
 def main() -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for name in sys.argv[1:] or COMMANDS:
-        blocks = "\n".join(f"```console\n$ {command}\n{output(command)}\n```\n" for command in COMMANDS[name])
-        begin, end = re.search(rf"<!-- {name}: .*?-->\n", text), text.index(f"<!-- /{name} -->")
-        assert begin, f"README.md has no block {name}"
-        text = text[: begin.end()] + blocks + text[end:]
-    readme.write_text(text, encoding="utf-8")
+    quote("README.md", {name: [block(command) for command in COMMANDS[name]] for name in sys.argv[1:] or COMMANDS})
 
 
 if __name__ == "__main__":

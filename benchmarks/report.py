@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from quoting import quote
 
 from qbench import records
 from qbench.bank import leaves
@@ -36,8 +37,6 @@ LEVELS = {  # bits per weight, and the share of items that change
     "q2": (2.25, 0.75),
 }
 MOST_SECONDS, MOST_MEGABYTES, MOST_PAGE = 15, 2000, 15
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reports.md"
-BEGIN, END = "<!-- report: python benchmarks/report.py --write -->\n", "<!-- end -->"
 BANK = {"version": "1.0", "sha256": "b" * 64}
 OPENINGS = ("", "Let us work it out.\n", "Step by step:\n", "We need to be careful here.\n", "First, the facts.\n")
 
@@ -71,20 +70,9 @@ def main() -> None:
                 lines.append(f"{path.stat().st_size / 1e6:6.2f} MB {path.relative_to(folder / 'report')}")
         print("\n".join(lines))
         if options.write:
-            quote(lines)
+            quote("docs/reports.md", {"report": ["```text", *lines, "```"]})
         if seconds >= MOST_SECONDS or megabytes >= MOST_MEGABYTES or page >= MOST_PAGE:
             sys.exit("A limit was exceeded.")
-
-
-def quote(lines: list[str]) -> None:
-    """Put the lines between the markers of the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(
-        "".join([before, BEGIN, "\n```text\n", *(f"{line}\n" for line in lines), "```\n\n", END, after]),
-        encoding="utf-8",
-    )
 
 
 def write_run(folder: Path, n_items: int) -> None:

@@ -19,19 +19,16 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import sympy
+from quoting import ROOT, quote
 
 from qbench.scoring import judge
 from qbench.scoring.extract import committed
 from qbench.scoring.tolerance import exact, read_tolerance
 
-ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "scoring" / "shared_cases.jsonl"
-PAGE = ROOT / "docs" / "scorers.md"
-BEGIN, END = "<!-- scorer_comparison.py writes from here -->", "<!-- to here -->"
 TIMEOUT = 10  # seconds for one response
 
 SCORERS = ("qbench", "math-verify", "math-verify behind our extraction", "last number")
@@ -49,9 +46,7 @@ def main() -> None:
     tables = comparison(cases)
     print(tables)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", encoding="utf-8")
+        quote("docs/scorers.md", {"comparison": [tables]})
 
 
 def comparison(cases: list[Case]) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from quoting import quote
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -39,7 +40,6 @@ from qbench.sensitivity.predicted import DEFAULT_DRAWS, predict_batch
 from qbench.sensitivity.taps import Rows, Taps
 from qbench.stats import median_ratio, rank_correlation
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "sensitivity.md"
 FORMATS = {name: levels.resolve_format(name) for name in ("q8", "q6", "q5", "q4", "q3", "q2")}
 PROBE = "qbench_numerical_*"
 SEQUENCES = 64
@@ -70,20 +70,15 @@ def main() -> None:
         "sums": sums(found),
         "cost": costs(found),
     }
-    show(tables, "sensitivity.py", write=options.write)
+    show(tables, write=options.write)
 
 
-def show(tables: Mapping[str, Sequence[str]], script: str, *, write: bool) -> None:
-    """Print tables, and quote them in docs/sensitivity.md between the markers of their names."""
+def show(tables: Mapping[str, Sequence[str]], *, write: bool) -> None:
+    """Print tables, and quote them in docs/sensitivity.md."""
     for lines in tables.values():
         print(*lines, sep="\n", end="\n\n")
     if write:
-        page = PAGE.read_text(encoding="utf-8")
-        for name, lines in tables.items():
-            begin, end = f"<!-- {name}: python benchmarks/{script} --write -->", f"<!-- end {name} -->"
-            before, _, rest = page.partition(begin)
-            page = f"{before}{begin}\n\n" + "\n".join(lines) + f"\n\n{end}{rest.partition(end)[2]}"
-        PAGE.write_text(page, encoding="utf-8")
+        quote("docs/sensitivity.md", tables)
 
 
 @dataclass(frozen=True)

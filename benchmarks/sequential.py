@@ -15,12 +15,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from coverage import N_STRATA, NO_SPREAD, PAGE, Array, Rate, Scenario
+from coverage import N_STRATA, NO_SPREAD, Array, Rate, Scenario
 from numpy.typing import NDArray
+from quoting import quote
 
 from qbench.stats import SHARES, Design, Verdict, look_confidences, paired_differences, verdict
 
-BEGIN, END = "<!-- sequential: python benchmarks/sequential.py --write -->\n", "<!-- end of sequential -->"
 MARGIN = 0.02
 CONFIDENCE = 0.95
 
@@ -167,10 +167,7 @@ def main() -> None:
     options = parser.parse_args()
     lines = [line for n in options.templates for line in table(n, options.datasets, options.resamples, options.seed)]
     if options.write:
-        text = PAGE.read_text(encoding="utf-8")
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n\n" + END + after, encoding="utf-8")
+        quote("docs/statistics.md", {"sequential": lines})
 
 
 if __name__ == "__main__":
