@@ -5,6 +5,7 @@
 The blocks are of the kind that quoting.py replaces.
 """
 
+import shutil
 import subprocess
 import sys
 
@@ -29,12 +30,21 @@ def output(command: str) -> str:
     return finished.stdout.rstrip()
 
 
+def draw(run: str, picture: str) -> None:
+    """The curves of a run's report, as a picture of the README."""
+    output(f"qbench report {run} --formats figures")
+    shutil.copy(ROOT / run / "report" / "figures" / "curves.svg", ROOT / picture)
+
+
 def block(command: str) -> str:
     return f"```console\n$ {command}\n{output(command)}\n```"
 
 
 def main() -> None:
-    quote("README.md", {name: [block(command) for command in COMMANDS[name]] for name in sys.argv[1:] or COMMANDS})
+    names = sys.argv[1:] or list(COMMANDS)
+    quote("README.md", {name: [block(command) for command in COMMANDS[name]] for name in names})
+    if "demo" in names:
+        draw("runs/demo", "docs/pictures/demo.svg")
 
 
 if __name__ == "__main__":
