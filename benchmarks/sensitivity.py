@@ -325,7 +325,7 @@ def agreement(found: Sequence[Found]) -> list[str]:
     for own in found:
         for column, name in enumerate(FORMATS):
             ours, theirs = own.predicted[:, column], own.measured[:, column]
-            ranks = rank_correlation(ours, theirs, rng=np.random.default_rng(0))
+            ranks = rank_correlation(ours, theirs)
             ratio = median_ratio(ours, theirs)
             middle = np.median(theirs)
             lines.append(f"| {own.name} | {name} | {len(theirs)} | {middle:.2g} | {ranks} | {ratio} |")
@@ -418,11 +418,7 @@ def _every_format(scores: Any) -> Array:
 
 
 def _correlations(scores: Array, measured: Array) -> list[float]:
-    rng = np.random.default_rng(0)
-    return [
-        rank_correlation(scores[:, column], measured[:, column], n_resamples=1, rng=rng).value
-        for column in range(len(FORMATS))
-    ]
+    return [rank_correlation(scores[:, column], measured[:, column]).value for column in range(len(FORMATS))]
 
 
 if __name__ == "__main__":

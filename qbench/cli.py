@@ -609,14 +609,14 @@ def _sensitivity_show(options: argparse.Namespace) -> int:
     return _show(profiles.read(options.profile), **_given(options, "contrast", "format", "confidence"))
 
 
-def _show(profile: Any, **wanted: Any) -> int:
+def _show(profile: Any, *, contrast: Sequence[str] = (), format: str = "", confidence: float = 0.95) -> int:
     from qbench.contrasts import format_of, show
     from qbench.recommend import recommend
 
-    named = format_of(profile, wanted.get("format", ""))
+    named = format_of(profile, format)
     print(
-        show(profile, **wanted),
-        *(recommend(profile, probe=probe.name, format=named) for probe in profile.probes),
+        show(profile, contrast=contrast, format=named, confidence=confidence),
+        *(recommend(profile, probe=probe.name, format=named, confidence=confidence) for probe in profile.probes),
         sep="\n\n",
     )
     return 0

@@ -14,7 +14,7 @@ from scipy.stats import t
 
 from qbench.errors import ProfileError, did_you_mean
 from qbench.profiles import FULL_PRECISION, Activations, Attention, Cost, Probe, Profile
-from qbench.stats import Agreement, Interval, joint_confidence, rank_correlation, ratio_of_sums
+from qbench.stats import Agreement, Interval, check_confidence, joint_confidence, rank_correlation, ratio_of_sums
 
 DEFAULT_FORMAT = "q4"
 STATISTICS_AT = ("q8", "q4")
@@ -78,7 +78,7 @@ def side_by_side(profile: Profile, first: str, second: str, *, format: str = "",
     return Contrast(
         probes=(first, second),
         format=name,
-        correlation=rank_correlation(*costs, confidence=confidence, rng=np.random.default_rng(0)),
+        correlation=rank_correlation(*costs, confidence=confidence),
         ceiling=math.sqrt(max(0.0, reliability(profile, ours, name)) * max(0.0, reliability(profile, theirs, name))),
         units=tuple(sorted(found, key=lambda own: -abs(own.difference.value))),
     )
@@ -101,7 +101,7 @@ def format_of(profile: Profile, name: str = "") -> str:
 def reliability(profile: Profile, probe: Probe, format: str) -> float:
     """Rank correlation that two draws of this probe's text would have: of its halves, corrected for their size (Spearman-Brown)."""
     halves = np.array([probe.predicted[unit.name][format].halves for unit in profile.units])
-    r = rank_correlation(halves[:, 0], halves[:, 1], n_resamples=1, rng=np.random.default_rng(0)).value
+    r = rank_correlation(halves[:, 0], halves[:, 1]).value
     return 2 * r / (1 + r)
 
 
@@ -141,7 +141,7 @@ class Ranking:
     with_predicted: Agreement
 
 
-def rankings(profile: Profile, probe: Probe, format: str) -> list[Ranking]:
+def rankings(profile: Profile, probe: Probe, format: str, *, confidence: float = 0.95) -> list[Ranking]:
     """Every indicator of the profile as a way to rank units, the predicted cost first."""
     units = profile.units
     measured = np.array([probe.measured[unit.name][format].value for unit in units])
@@ -167,11 +167,17 @@ def rankings(profile: Profile, probe: Probe, format: str) -> list[Ranking]:
         Ranking(
             name,
             tuple(scores),
-            rank_correlation(scores, measured, rng=np.random.default_rng(0)),
-            rank_correlation(scores, predicted, rng=np.random.default_rng(0)),
+            rank_correlation(scores, measured, confidence=confidence),
+            rank_correlation(scores, predicted, confidence=confidence),
         )
         for name, scores in named.items()
     ]
+
+
+def silence(profile: Profile, probe: Probe, *, confidence: float = 0.95) -> Agreement:
+    """Rank correlation of the weight magnitude with the Fisher information: low where small weights carry much information."""
+    magnitude, fisher = [unit.magnitude for unit in profile.units], [probe.fisher[unit.name] for unit in profile.units]
+    return rank_correlation(magnitude, fisher, confidence=confidence)
 
 
 # ---------------------------------------------------------------- tables
@@ -213,18 +219,24 @@ def show(profile: Profile, *, contrast: Sequence[str] = (), format: str = "", co
 
     Raises:
         ProfileError: the profile has no such probe or format, or not two probes are named.
+        QBenchError: the confidence is not between 0 and 1.
     """
+    check_confidence(confidence)
     if contrast and len(contrast) != 2:
         raise ProfileError(f"A contrast is of two probes, not of {len(contrast)} ({', '.join(contrast)}).")
     name = format_of(profile, format)
     pair = tuple(contrast) or tuple(probe.name for probe in profile.probes[:2])
     parts = [_head(profile)]
     for probe in profile.probes:
-        parts += [str(costs_table(profile, probe, name)), str(rankings_table(profile, probe, name))]
+        parts += [
+            str(costs_table(profile, probe, name)),
+            str(rankings_table(profile, probe, name, confidence=confidence)),
+        ]
     if len(pair) == 2:
         parts.append(str(contrast_table(side_by_side(profile, *pair, format=name, confidence=confidence))))
     for probe in profile.probes:
-        parts += [str(table) for table in (magnitude_table(profile, probe), *layer_tables(profile, probe))]
+        found = (magnitude_table(profile, probe, confidence=confidence), *layer_tables(profile, probe))
+        parts += [str(table) for table in found]
     return "\n\n".join(parts)
 
 
@@ -261,19 +273,24 @@ def _cell(cost: Cost) -> str:
     return "–" if cost.is_missing else str(cost)
 
 
-def rankings_table(profile: Profile, probe: Probe, format: str) -> Table:
+def rankings_table(profile: Profile, probe: Probe, format: str, *, confidence: float = 0.95) -> Table:
+    found = rankings(profile, probe, format, confidence=confidence)
+    n_measured, n_predicted = found[0].with_measured.n, found[0].with_predicted.n
     rows = tuple(
-        (own.name, _agreement(own.with_measured), _agreement(own.with_predicted))
-        for own in rankings(profile, probe, format)
+        (own.name, _agreement(own.with_measured, n_measured), _agreement(own.with_predicted, n_predicted))
+        for own in found
     )
     caption = f"What else could rank the units at {format} on {probe.name}: rank correlation over units"
-    return Table(caption, ("ranked by", "with measured cost", "with predicted cost"), rows)
+    heads = ("ranked by", f"with measured cost, {n_measured} units", f"with predicted cost, {n_predicted} units")
+    return Table(caption, heads, rows)
 
 
-def _agreement(found: Agreement) -> str:
+def _agreement(found: Agreement, n: int | None = None) -> str:
+    """A correlation, and over how many units it is where that is not what a head says."""
     if math.isnan(found.value):
         return "–"
-    return f"{found.value:+.2f} [{found.interval.low:+.2f}, {found.interval.high:+.2f}]"
+    said = f"{found.value:+.2f} [{found.interval.low:+.2f}, {found.interval.high:+.2f}]"
+    return said if n in (None, found.n) else f"{said}, {found.n} units"
 
 
 def contrast_table(found: Contrast) -> Table:
@@ -289,14 +306,15 @@ def contrast_table(found: Contrast) -> Table:
     )
     n_certain = sum(own.is_certain for own in found.units)
     note = (
-        f"Rank correlation of the two {_agreement(found.correlation)}; with the same needs, noise alone would leave {found.ceiling:.2f}. "
+        f"Rank correlation of the two {_agreement(found.correlation)} over {found.correlation.n} units; with the same needs, noise alone "
+        f"would leave {found.ceiling:.2f}. "
         f"{n_certain} of {len(found.units)} units differ for certain; the intervals hold at once."
     )
     caption = f"{first} against {second} at {found.format}: each unit's share of the predicted cost, and the difference in points"
     return Table(caption, ("unit", first, second, "difference", "certain"), rows, note)
 
 
-def magnitude_table(profile: Profile, probe: Probe) -> Table:
+def magnitude_table(profile: Profile, probe: Probe, *, confidence: float = 0.95) -> Table:
     """Units that the weight magnitude and the Fisher information rank most differently: the silent ones on top."""
     magnitude = np.array([unit.magnitude for unit in profile.units])
     information = np.array([probe.fisher[unit.name] for unit in profile.units])
@@ -313,8 +331,8 @@ def magnitude_table(profile: Profile, probe: Probe) -> Table:
         )
         for at in order
     )
-    agreement = rank_correlation(magnitude, information, rng=np.random.default_rng(0))
-    note = f"Rank correlation {_agreement(agreement)}. On top: small weights that the loss feels most."
+    agreement = silence(profile, probe, confidence=confidence)
+    note = f"Rank correlation {_agreement(agreement)} over {agreement.n} units. On top: small weights that the loss feels most."
     heads = ("unit", "magnitude", "rank", "Fisher", "rank", "ranks higher by Fisher")
     return Table(f"Weight magnitude against Fisher information on {probe.name}", heads, rows, note)
 

@@ -235,10 +235,10 @@ def mix_agreements(validation: Validation) -> Iterator[MixAgreement]:
             )
 
 
-def mix_order(agreements: Sequence[MixAgreement], *, confidence: float, seed: int = 0) -> Agreement:
+def mix_order(agreements: Sequence[MixAgreement], *, confidence: float) -> Agreement:
     """Rank correlation of predicted with measured KL over the mixes of one probe."""
     predicted, measured = ([getattr(own, side).value for own in agreements] for side in ("predicted", "measured"))
-    return rank_correlation(predicted, measured, confidence=confidence, rng=np.random.default_rng(seed))
+    return rank_correlation(predicted, measured, confidence=confidence)
 
 
 # ---------------------------------------------------------------- tables

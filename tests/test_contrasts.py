@@ -1,5 +1,6 @@
 """Profiles laid side by side: differences that hold by hand, noise that is told from difference, tables that are Markdown."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,18 @@ from scipy.stats import spearmanr, ttest_ind
 from test_profiles import handmade
 
 from qbench import profiles
-from qbench.cli import main
-from qbench.contrasts import contrast_table, rankings, reliability, show, side_by_side
+from qbench.cli import EXIT_BAD_INPUT, main
+from qbench.contrasts import (
+    contrast_table,
+    magnitude_table,
+    rankings,
+    rankings_table,
+    reliability,
+    show,
+    side_by_side,
+)
 from qbench.errors import ProfileError
+from qbench.maps.compute import compute
 from qbench.profiles import Cost, Probe, Profile
 
 N_UNITS = 12
@@ -122,3 +132,61 @@ def test_what_cannot_be_contrasted_is_one_sentence() -> None:
         show(profile, contrast=("a", "b", "c"))
     with pytest.raises(ProfileError, match="no format 'q5'"):
         show(profile, format="q5")
+
+
+def intervals(shown: str) -> list[str]:
+    return re.findall(r"\[[^\]]*\d[^\]]*\]", shown)
+
+
+def test_every_interval_that_is_shown_has_the_confidence_that_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = profile_of(NEEDS, NEEDS[::-1])
+    measured = tuple(replace(probe, measured=probe.predicted) for probe in profile.probes)
+    profiles.write(replace(profile, probes=measured), tmp_path / "sens.json")
+    shown = []
+    for confidence in ("0.95", "0.5"):
+        assert main(["sensitivity", "show", str(tmp_path / "sens.json"), "--confidence", confidence]) == 0
+        shown.append(intervals(capsys.readouterr().out))
+    wide, narrow = shown
+    assert (
+        len(wide) == len(narrow) > 50
+    )  # ways to rank, magnitude against Fisher, the contrast, verdicts and their evidence
+    assert [pair for pair in zip(wide, narrow, strict=True) if pair[0] == pair[1]] == []
+
+
+@pytest.mark.parametrize("command", ["show", "validate", "report"])
+@pytest.mark.parametrize("confidence", ["95", "1", "0", "-1", "nan"])
+def test_a_confidence_that_no_interval_has_is_one_sentence_before_any_work(
+    command: str, confidence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profiles.write(profile_of(NEEDS), tmp_path / "sens.json")
+    mix = [str(tmp_path / "none.yaml")] if command == "validate" else []
+    given = ["sensitivity", command, str(tmp_path / "sens.json"), *mix, f"--confidence={confidence}"]
+    assert main(given) == EXIT_BAD_INPUT
+    said = capsys.readouterr()
+    assert said.err.startswith("qbench: confidence must lie between 0 and 1, not ")
+    assert not said.out
+
+
+def test_the_page_and_the_terminal_have_one_number(tmp_path: Path) -> None:
+    profile = profile_of(NEEDS)
+    rng = np.random.default_rng(4)
+    probe = replace(profile.probes[0], fisher={unit.name: float(rng.normal()) for unit in profile.units})
+    units = tuple(replace(unit, magnitude=float(rng.lognormal())) for unit in profile.units)
+    made = replace(profile, units=units, probes=(probe,))
+    profiles.write(made, tmp_path / "sens.json")
+    (drawn,) = compute(tmp_path / "sens.json", confidence=0.9).probes
+    expected = spearmanr([unit.magnitude for unit in units], [*probe.fisher.values()]).statistic
+    assert drawn.silence.value == pytest.approx(float(expected))
+    low, high = drawn.silence.interval
+    note = magnitude_table(made, probe, confidence=0.9).note
+    assert f"{drawn.silence.value:+.2f} [{low:+.2f}, {high:+.2f}] over 12 units" in note
+
+
+def test_a_table_says_over_how_many_units_a_correlation_is() -> None:
+    profile = profile_of(NEEDS)
+    probe = profile.probes[0]
+    few = {name: row if i < 7 else probe.measured[name] for i, (name, row) in enumerate(probe.predicted.items())}
+    table = rankings_table(profile, replace(probe, measured=few), "q4")
+    assert table.heads == ("ranked by", "with measured cost, 7 units", "with predicted cost, 12 units")

@@ -1,5 +1,6 @@
 """Agreement of a prediction with measurements, and the verdicts that it allows."""
 
+import itertools
 import math
 
 import numpy as np
@@ -11,11 +12,13 @@ from qbench.recommend import Standing, judge
 from qbench.stats import (
     chance_correlation,
     median_ratio,
+    prediction_reach,
     rank_advantage,
     rank_correlation,
     ratio_of_independent,
     ratio_of_sums,
 )
+from qbench.stats.agreement import spearman_interval
 
 Array = NDArray[np.float64]
 N_UNITS, N_SEQUENCES = 24, 40
@@ -31,15 +34,71 @@ def rng() -> np.random.Generator:
 def test_the_rank_correlation_is_scipys_ties_included() -> None:
     x = np.array([1, 2, 2, 3, 5, 8, 8, 9], dtype=float)
     y = np.array([2, 1, 4, 4, 4, 9, 7, 8], dtype=float)
-    found = rank_correlation([*x, math.nan], [*y, 1.0], rng=rng())
+    found = rank_correlation([*x, math.nan], [*y, 1.0])
     assert found.value == pytest.approx(float(scipy_stats.spearmanr(x, y).statistic))
     assert found.n == 8
     assert found.interval.low < found.value <= found.interval.high <= 1
 
 
 def test_too_few_or_constant_numbers_have_no_rank_correlation() -> None:
-    assert math.isnan(rank_correlation([1, 2, 3, 4], [1, 2, 3, 4], rng=rng()).value)
-    assert math.isnan(rank_correlation([1, 1, 1, 1, 1], [1, 2, 3, 4, 5], rng=rng()).value)
+    assert math.isnan(rank_correlation([1, 2, 3, 4], [1, 2, 3, 4]).value)
+    assert math.isnan(rank_correlation([1, 1, 1, 1, 1], [1, 2, 3, 4, 5]).value)
+
+
+def ranked_normal(correlation: float, n: int, draws: int) -> tuple[Array, Array]:
+    """Ranks of samples from a bivariate normal of this Spearman correlation, which is 6/π asin(ρ/2) of Pearson's ρ (Pearson 1907)."""
+    rho = 2 * math.sin(math.pi * correlation / 6)
+    first, noise = np.random.default_rng([n, int(1000 * correlation)]).normal(size=(2, draws, n))
+    second = rho * first + math.sqrt(1 - rho**2) * noise
+    return first.argsort(axis=1).argsort(axis=1) * 1.0, second.argsort(axis=1).argsort(axis=1) * 1.0
+
+
+def spearman_and_kendall(x: Array, y: Array) -> tuple[Array, Array]:
+    """By definition, of ranks without ties, row by row."""
+    n = x.shape[1]
+    r = 1 - 6 * ((x - y) ** 2).sum(axis=1) / (n * (n**2 - 1))
+    agreeing = sum((np.sign(np.roll(x, k, 1) - x) * np.sign(np.roll(y, k, 1) - y)).sum(axis=1) for k in range(1, n))
+    return r, agreeing / (n * (n - 1))
+
+
+@pytest.mark.parametrize("n", [5, 8, 12, 29])
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.98])
+def test_the_interval_of_a_rank_correlation_holds_the_truth_in_93_of_100_samples(n: int, correlation: float) -> None:
+    low, high = spearman_interval(*spearman_and_kendall(*ranked_normal(correlation, n, 3000)), n)
+    assert np.mean((low <= correlation) & (correlation <= high)) >= 0.93
+
+
+def test_the_interval_of_a_perfect_order_has_width() -> None:
+    # n = 12, by hand: 1 - 12 / (12 * 143) = 0.993007 is 2.8269 on Fisher's scale, its error sqrt((1 + 0.49303) / 9) = 0.40730.
+    found = rank_correlation(range(12), range(12))
+    assert found.value == 1
+    assert tuple(found.interval) == pytest.approx((math.tanh(2.8269 - 1.95996 * 0.40730), 1), abs=1e-4)
+    assert rank_correlation(range(5), range(5)).interval.low < 0.8  # five in a row says little
+    backwards = rank_correlation(range(12), range(12, 0, -1))
+    assert tuple(backwards.interval) == pytest.approx([-end for end in found.interval][::-1])
+    wider = rank_correlation(range(12), range(12), confidence=0.999)
+    assert wider.interval.low < found.interval.low
+
+
+def test_the_interval_is_that_of_the_pairs_own_coefficients() -> None:
+    x, y = (side[0] for side in ranked_normal(0.8, 15, 1))
+    r, tau = scipy_stats.spearmanr(x, y).statistic, scipy_stats.kendalltau(x, y).statistic
+    assert tuple(rank_correlation(x, y).interval) == pytest.approx(spearman_interval(r, tau, 15))
+
+
+@pytest.mark.parametrize(("own", "rival", "n"), [(0.9, 0.5, 12), (0.95, -0.4, 29), (0.6, 0.6, 12), (0.5, 0.0, 29)])
+def test_the_interval_of_an_advantage_holds_the_truth_in_93_of_100_samples(own: float, rival: float, n: int) -> None:
+    generator = np.random.default_rng(n)
+    held = []
+    for _ in range(300):
+        measured = generator.normal(size=n)
+        mine, theirs = (
+            rho * measured + math.sqrt(1 - rho**2) * generator.normal(size=n)
+            for rho in (2 * math.sin(math.pi * correlation / 6) for correlation in (own, rival))
+        )
+        low, high = rank_advantage(mine, theirs, measured).interval
+        held.append(low <= own - abs(rival) <= high)
+    assert np.mean(held) >= 0.93
 
 
 def test_a_random_order_reaches_the_chance_correlation_once_in_twenty() -> None:
@@ -52,11 +111,11 @@ def test_a_random_order_reaches_the_chance_correlation_once_in_twenty() -> None:
 def test_depth_is_a_rival_in_either_direction() -> None:
     measured = np.arange(20.0)
     noisy = measured + np.random.default_rng(0).normal(0, 6, 20)
-    lead = rank_advantage(noisy, -measured, measured, rng=rng())
+    lead = rank_advantage(noisy, -measured, measured)
     assert lead.value == pytest.approx(float(scipy_stats.spearmanr(noisy, measured).statistic) - 1)
     assert lead.interval.high <= 0
     shuffled = np.random.default_rng(1).permutation(20)
-    assert rank_advantage(measured, shuffled, measured, rng=rng()).interval.low > 0
+    assert rank_advantage(measured, shuffled, measured).interval.low > 0
 
 
 def test_the_interval_of_a_median_ratio_is_the_binomial_one() -> None:
@@ -135,7 +194,7 @@ def test_without_measured_costs_everything_is_undecided() -> None:
     units, saved, nats = spread(3)
     evidence, advice, _ = judge(units, saved, nats, np.full_like(nats, math.nan), rng=rng())
     assert {own.standing for own in advice} == {Standing.UNDECIDED}
-    assert "no verdict" in str(evidence)
+    assert str(evidence).startswith("No unit was measured")
 
 
 def test_an_order_that_depth_gives_as_well_is_undecided() -> None:
@@ -156,3 +215,95 @@ def test_an_order_that_is_noise_is_undecided() -> None:
     evidence, advice, _ = judge(units, saved, nats, measured, rng=rng())
     assert not evidence.holds
     assert {own.standing for own in advice} == {Standing.UNDECIDED}
+
+
+def a_few_measured(seed: int, *, n_measured: int = 12, error: float = 0.3) -> tuple[list[str], Array, Array, Array]:
+    """The units of 24 layers, of which few were measured, evenly from the predicted order; their names, and what all of them truly cost."""
+    generator = np.random.default_rng(seed)
+    n_units = 24 * 7 + 2
+    truth = generator.permutation(np.geomspace(0.1, 10, n_units))
+    predicted = truth * generator.lognormal(0, error, n_units)
+    shown = np.argsort(predicted)[np.linspace(0, n_units - 1, n_measured).round().astype(int)]
+    texts = generator.lognormal(0, 0.1, (2, n_units, N_SEQUENCES))
+    measured = np.full((n_units, N_SEQUENCES), math.nan)
+    measured[shown] = truth[shown, np.newaxis] * texts[0, shown]
+    return [f"layers.{i}" for i in range(n_units)], truth, predicted[:, np.newaxis] * texts[1], measured
+
+
+def test_twelve_units_in_perfect_order_certify_no_unit_that_is_otherwise() -> None:
+    """Their order is certain, and beats depth; what is not is how far one of the other 158 lies from its prediction."""
+    n_wrong = []
+    for seed in itertools.count():
+        units, truth, predicted, measured = a_few_measured(seed)
+        if not np.isclose(rank_correlation(predicted.sum(axis=1), measured.sum(axis=1)).value, 1):
+            continue
+        evidence, advice, source = judge(units, np.full(len(units), 1000.0), predicted, measured, rng=rng())
+        assert (source, evidence.correlation.n, evidence.holds) == ("predicted", 12, True)
+        shares = dict(zip(units, truth / truth.mean(), strict=True))
+        wrong = (own for own in advice if own.standing is Standing.SAFE and shares[own.unit] >= 0.5)
+        n_wrong.append(sum(1 for _ in wrong))
+        assert sum(own.standing is Standing.SAFE for own in advice) > 5  # what is far from the line is told
+        if len(n_wrong) == 20:
+            break
+    assert np.mean(np.array(n_wrong) > 0) <= 0.05
+
+
+def test_an_order_of_29_units_that_is_nearly_right_gives_verdicts() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.permutation(np.geomspace(0.1, 10, 29))
+    predicted = (truth * generator.lognormal(0, 0.4, 29))[:, np.newaxis] * generator.lognormal(
+        0, 0.2, (29, N_SEQUENCES)
+    )
+    fresh = truth[:, np.newaxis] * generator.lognormal(0, 0.2, (29, 20))
+    units, nothing = [f"layers.{i}" for i in range(29)], np.full_like(predicted, math.nan)
+    evidence, advice, source = judge(units, np.full(29, 1000.0), predicted, nothing, fresh, rng=rng())
+    assert 0.95 < evidence.correlation.value < 0.98
+    assert evidence.holds
+    assert source == "freshly measured"
+    assert "fresh text" in str(evidence)
+    assert {own.standing for own in advice} == set(Standing)
+    shares = fresh.sum(axis=1) / fresh.sum() * 29
+    assert {own.unit: own.share.value for own in advice} == pytest.approx(dict(zip(units, shares, strict=True)))
+
+
+def test_measured_costs_are_judged_and_fresh_ones_are_their_check() -> None:
+    units, saved, nats = spread(6)
+    fresh = nats[:, :15] * np.random.default_rng(1).lognormal(0, 0.1, (N_UNITS, 15))
+    evidence, advice, source = judge(units, saved, nats[::-1], nats, fresh, rng=rng())
+    assert source == "measured"
+    assert evidence.compared == "measured costs with those measured on fresh text"
+    expected = scipy_stats.spearmanr(nats.sum(axis=1), fresh.sum(axis=1)).statistic
+    assert evidence.correlation.value == pytest.approx(float(expected))
+    assert {own.standing for own in advice} == set(Standing)
+
+
+def test_each_reason_for_no_verdict_is_its_own_sentence() -> None:
+    units, saved, nats = spread(7)
+
+    def doubt(measured: Array, predicted: Array = nats) -> str:
+        evidence, advice, _ = judge(units, saved, predicted, measured, rng=rng())
+        assert {own.standing for own in advice} == {Standing.UNDECIDED}
+        assert "No verdict is given." in str(evidence)
+        return evidence.doubt
+
+    def only(n: int) -> Array:
+        return np.where(np.arange(N_UNITS)[:, np.newaxis] < n, nats, math.nan)
+
+    assert doubt(only(0)).startswith("No unit was measured")
+    assert doubt(only(3)).startswith("Only 3 of 24 units were measured, and an order is checked by at least 5;")
+    assert doubt(np.where(np.isnan(only(9)), math.nan, 1.0)) == (
+        "The order was not checked: all 9 units that were measured cost the same."
+    )
+    noise = np.random.default_rng(2).lognormal(0, 1, (N_UNITS, N_SEQUENCES))
+    assert doubt(noise).startswith("The order is not certain")
+    assert "--measure" not in doubt(noise)
+    rising = nats[np.argsort(nats.sum(axis=1))]
+    assert doubt(rising, rising).startswith("Depth order may do as well")
+
+
+def test_the_error_of_a_prediction_is_that_of_a_hand_calculation() -> None:
+    # Logarithms of measured / predicted 0, 1, 0, 1, 0.5 and a common factor of 7: standard deviation 0.5; Student's t with 4 degrees
+    # of freedom reaches 2.776445 of them at 95 %, times sqrt(1 + 1 / 5) for one more unit.
+    measured = 7 * np.exp([0, 1, 0, 1, 0.5])
+    assert prediction_reach(np.ones(5), measured) == pytest.approx(0.5 * math.sqrt(1.2) * 2.776445)
+    assert math.isnan(prediction_reach(np.ones(5), [1, 2, 3, 4, 0]))

@@ -13,6 +13,7 @@ from qbench.errors import QBenchError, did_you_mean
 from qbench.maps.compute import Maps, compute
 from qbench.maps.wording import findings
 from qbench.pages.folder import write_folder
+from qbench.stats import check_confidence
 
 __all__ = ["DEFAULT_FORMATS", "FORMATS", "Drawn", "Maps", "check_formats", "report"]
 
@@ -55,14 +56,13 @@ def report(
         formats: names of FORMATS; all but ``figures``, which are PDF and SVG for a paper, if not given.
         format: that sentences and verdicts are about; q4 if the profile has it, else the middle one.
         confidence: nominal coverage of every interval.
-        seed: of the resamples behind rank correlations.
+        seed: of the random orders that a checked order has to beat.
 
     Raises:
         ProfileError: a file cannot be read, or a validation is of another profile.
     """
     check_formats(formats)
-    if not 0 < confidence < 1:
-        raise QBenchError(f"confidence must lie between 0 and 1, not {confidence:g}; 0.95 is usual.")
+    check_confidence(confidence)
     path = Path(profile)
     maps = compute(path, [*map(Path, validation)], format=format, confidence=confidence, seed=seed)
     contents = {file: content for name in formats for file, content in _rendered(name, maps).items()}

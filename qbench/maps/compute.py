@@ -13,14 +13,13 @@ import numpy as np
 from scipy.stats import rankdata, t
 
 from qbench import profiles, validation
-from qbench.contrasts import Contrast, format_of, side_by_side
+from qbench.contrasts import Contrast, format_of, side_by_side, silence
 from qbench.errors import ProfileError
 from qbench.profiles import FULL_PRECISION, Cost, Probe, Profile, Unit
 from qbench.recommend import Recommendation, recommend
 from qbench.stats import Agreement, Interval, median_ratio, rank_correlation, ratio_of_sums
 from qbench.validation import Validation, mix_agreements
 
-N_RESAMPLES = 1999
 N_LABELS = 4
 """Units that stand out on a scatter and are named there, on each side of the diagonal."""
 
@@ -213,7 +212,7 @@ def compute(
         validations: files that ``qbench sensitivity validate`` wrote of mixes of this profile.
         format: that sentences and verdicts are about; q4 if the profile has it, else the middle one.
         confidence: of every interval.
-        seed: of the resamples behind rank correlations.
+        seed: of the random orders that a checked order has to beat.
 
     Raises:
         ProfileError: a file cannot be read, the profile has no such format, or a validation is of another profile.
@@ -290,9 +289,8 @@ def lay_out(units: Sequence[Unit]) -> Layout:
 
 
 def _probe_map(profile: Profile, layout: Layout, probe: Probe, judged: str, confidence: float, seed: int) -> ProbeMap:
-    advice = recommend(profile, probe=probe.name, format=judged, seed=seed)
+    advice = recommend(profile, probe=probe.name, format=judged, confidence=confidence, seed=seed)
     units = [unit.name for unit in profile.units]
-    rng = np.random.default_rng(seed)
     reach = float(t.ppf((1 + confidence) / 2, max(probe.n_sequences - 1, 1)))
     neighbours = _neighbours(layout)
 
@@ -334,7 +332,7 @@ def _probe_map(profile: Profile, layout: Layout, probe: Probe, judged: str, conf
             profile.bits_per_weight(dict.fromkeys(units, format)),
             reading(whole),
             reading(probe.lowered[format]),
-            rank_correlation(*_pairs(cells, format), confidence=confidence, n_resamples=N_RESAMPLES, rng=rng),
+            rank_correlation(*_pairs(cells, format), confidence=confidence),
             median_ratio(*_pairs(cells, format), confidence=confidence),
             dearest,
             ratio_of_sums(costs[dearest].sequences, whole.sequences, confidence=confidence),
@@ -347,7 +345,7 @@ def _probe_map(profile: Profile, layout: Layout, probe: Probe, judged: str, conf
         rows,
         tuple(totals),
         _ranked(units, magnitude, fisher),
-        rank_correlation(magnitude, fisher, confidence=confidence, n_resamples=N_RESAMPLES, rng=rng),
+        silence(profile, probe, confidence=confidence),
         advice,
         tuple(_statistics(profile, probe)),
     )

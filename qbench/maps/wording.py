@@ -161,7 +161,7 @@ def verdict_rule(maps: Maps) -> str:
 
 def evidence(probe: ProbeMap) -> str:
     """What the verdicts on a probe rest on."""
-    return f"On {probe.probe.name}: {probe.advice.evidence}"
+    return f"On {probe.probe.name}: {probe.advice.basis}"
 
 
 def about_sizes(maps: Maps) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from qbench.errors import QBenchError, did_you_mean
 from qbench.report.expected import Comparison
-from qbench.stats import Cliff, Estimate, Flips, Target, Verdict
+from qbench.stats import Cliff, Estimate, Flips, Target, Verdict, check_confidence
 
 
 class Kind(StrEnum):
@@ -209,8 +209,7 @@ class Settings:
     """Which of ``margin`` and ``confidence`` the sweep wrote down before its first item was asked."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
-            raise QBenchError(f"confidence must lie between 0 and 1, not {self.confidence:g}; 0.95 is usual.")
+        check_confidence(self.confidence)
         if not 0 < self.margin < math.inf:
             raise QBenchError(
                 f"margin must be above 0 percentage points, and finite, not {self.margin:g}; 2 is the default."

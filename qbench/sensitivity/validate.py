@@ -27,6 +27,7 @@ from qbench.sensitivity.language import Asked
 from qbench.sensitivity.measured import divergence, lowered
 from qbench.sensitivity.parts import Part, parts
 from qbench.sensitivity.text import ProbeText
+from qbench.stats import check_confidence
 from qbench.sweep import sweep
 from qbench.validation import FILE, Difference, MixCheck, Text, UnitCheck, Validation, write
 
@@ -78,7 +79,9 @@ def validate(
 
     Raises:
         ProfileError: another model, a mix of other units, no controls, or test items that the profile was made from.
+        QBenchError: the confidence is not between 0 and 1.
     """
+    check_confidence(confidence)
     read = profiles.read(Path(profile))
     paths = [Path(mix), *(map(Path, controls) if controls else _beside(Path(mix)))]
     mixes = {path.stem: read_mix(path) for path in paths}

@@ -6,9 +6,11 @@ offer is used or is the oracle in the tests; benchmarks/coverage.py measures how
 """
 
 from qbench.stats.agreement import (
+    MIN_UNITS,
     Agreement,
     chance_correlation,
     median_ratio,
+    prediction_reach,
     rank_advantage,
     rank_correlation,
     ratio_of_independent,
@@ -25,7 +27,7 @@ from qbench.stats.difference import (
     relative_losses,
     simultaneous_band,
 )
-from qbench.stats.estimate import Estimate, Interval, Target
+from qbench.stats.estimate import Estimate, Interval, Target, check_confidence
 from qbench.stats.flips import Flips, count_flips
 from qbench.stats.planning import Noise, cautious, items_needed, noise, power, smallest_difference, templates_needed
 from qbench.stats.ranking import joint_confidence, rank_intervals
@@ -35,6 +37,7 @@ from qbench.stats.sequential import SHARES, look_confidences, repeated_p_value
 from qbench.stats.verdict import Verdict, holm, minimum_detectable_effect, verdict
 
 __all__ = [
+    "MIN_UNITS",
     "SHARES",
     "Agreement",
     "Cliff",
@@ -49,6 +52,7 @@ __all__ = [
     "calibration_errors",
     "cautious",
     "chance_correlation",
+    "check_confidence",
     "choice_divergence",
     "cliff",
     "count_flips",
@@ -64,6 +68,7 @@ __all__ = [
     "paired_difference",
     "paired_differences",
     "power",
+    "prediction_reach",
     "rank_advantage",
     "rank_correlation",
     "rank_intervals",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, norm, rankdata, t
+from scipy.stats import binom, kendalltau, norm, rankdata, t
 
 from qbench.stats.estimate import Interval
 
@@ -26,7 +26,8 @@ class Agreement:
     """Pairs behind it."""
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.interval.low:.3g}, {self.interval.high:.3g}]"
+        value, low, high = ("–" if math.isnan(own) else f"{own:.3g}" for own in (self.value, *self.interval))
+        return value if math.isnan(self.value) else f"{value} [{low}, {high}]"
 
 
 def missing(n: int) -> Agreement:
@@ -34,46 +35,80 @@ def missing(n: int) -> Agreement:
     return Agreement(math.nan, Interval(math.nan, math.nan), n)
 
 
-def rank_correlation(
-    predicted: ArrayLike,
-    measured: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    rng: np.random.Generator,
-) -> Agreement:
-    """Spearman's rank correlation, with a percentile bootstrap interval over pairs: what other units like these would show.
+def rank_correlation(predicted: ArrayLike, measured: ArrayLike, *, confidence: float = 0.95) -> Agreement:
+    """Spearman's rank correlation, with an interval for what other units like these would show.
 
     Pairs with a NaN are left out. NaN with fewer than `MIN_UNITS` pairs, or where one side is constant.
     """
     x, y = _pairs(predicted, measured)
-    if len(x) < MIN_UNITS or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return missing(len(x))
-    drawn = rng.integers(len(x), size=(n_resamples, len(x)))
-    return Agreement(float(_spearman(x, y)), _percentiles(_spearman(x[drawn], y[drawn]), confidence), len(x))
+    n = len(x)
+    if n < MIN_UNITS or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return missing(n)
+    r = float(_spearman(x, y))
+    low, high = spearman_interval(r, float(kendalltau(x, y, method="asymptotic").statistic), n, confidence=confidence)
+    return Agreement(r, Interval(float(low), float(high)), n)
+
+
+def spearman_interval(r: ArrayLike, tau: ArrayLike, n: int, *, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Both ends of the interval of a rank correlation, from Spearman's and Kendall's coefficients of n pairs.
+
+    A bootstrap of a perfect order draws nothing but perfect orders, so its interval has no width however few the units. This one is normal
+    on Fisher's scale, with the variance (1 + r² / 2) / (n - 3) of Bonett & Wright, and two corrections for few units. The sample's r falls
+    short of the population's, by up to 0.07 at n = 6, and Hoeffding's unbiased estimate ((n + 1) r - 3 τ) / (n - 2) does not: the lower
+    end is reached from the lower of the two, the upper end from the higher. And neither counts as larger in size than the correlation of
+    a perfect order with two neighbours swapped, 1 - 12 / (n (n² - 1)).
+
+    References:
+        Bonett & Wright (2000), Sample size requirements for estimating Pearson, Kendall and Spearman correlations, Psychometrika 65, 23-28.
+        Hoeffding (1948), A class of statistics with asymptotically normal distribution, Annals of Mathematical Statistics 19, 293-325.
+    """
+    seen = np.asarray(r, float)
+    unbiased = ((n + 1) * seen - 3 * np.asarray(tau, float)) / (n - 2)
+    largest = 1 - 12 / (n * (n**2 - 1))
+    quantile = norm.ppf((1 + confidence) / 2)
+
+    def end(of: Array, sign: int) -> Array:
+        own = np.clip(of, -largest, largest)
+        return np.asarray(np.tanh(np.arctanh(own) + sign * quantile * np.sqrt((1 + own**2 / 2) / (n - 3))))
+
+    low, high = end(np.minimum(seen, unbiased), -1), end(np.maximum(seen, unbiased), 1)
+    return np.minimum(low, seen), np.maximum(high, seen)
 
 
 def rank_advantage(
-    predicted: ArrayLike,
-    rival: ArrayLike,
-    measured: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    n_resamples: int = 9999,
-    rng: np.random.Generator,
+    predicted: ArrayLike, rival: ArrayLike, measured: ArrayLike, *, confidence: float = 0.95
 ) -> Agreement:
-    """By how much the rank correlation of a prediction exceeds that of a rival, such as depth, from the same resampled units.
+    """By how much the rank correlation of a prediction exceeds that of a rival, such as depth, on the same units.
 
-    The rival may be read in either direction: its correlation counts without its sign, in the data and in each resample, which favours the
-    rival.
+    The rival may be read in either direction: its correlation counts without its sign. The interval is put together from those of the two
+    correlations (MOVER) as if they were independent; they share the measured costs, and as a rule rise and fall together, so that it is
+    wider than it need be.
+
+    References:
+        Zou (2007), Toward using confidence intervals to compare correlations, Psychological Methods 12, 399-413.
     """
-    x, r, y = _pairs(predicted, rival, measured)
-    if len(x) < MIN_UNITS or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return missing(len(x))
-    drawn = rng.integers(len(x), size=(n_resamples, len(x)))
-    value = _spearman(x, y) - np.abs(_spearman(r, y))
-    resampled = _spearman(x[drawn], y[drawn]) - np.abs(_spearman(r[drawn], y[drawn]))
-    return Agreement(float(value), _percentiles(resampled, confidence), len(x))
+    x, rival_scores, y = _pairs(predicted, rival, measured)
+    own, other = (rank_correlation(scores, y, confidence=confidence) for scores in (x, rival_scores))
+    size, against = abs(other.value), other.interval.scaled(math.copysign(1, other.value))
+    down = math.hypot(own.value - own.interval.low, against.high - size)
+    up = math.hypot(own.interval.high - own.value, size - against.low)
+    value = own.value - size
+    return Agreement(value, Interval(value - down, value + up), own.n)
+
+
+def prediction_reach(predicted: ArrayLike, measured: ArrayLike, *, confidence: float = 0.95) -> float:
+    """How far, on the logarithmic scale, the measured value of one more unit may lie from its predicted one.
+
+    Student's prediction interval of a normal log(measured / predicted), whose standard deviation the pairs show; a factor that all units
+    have in common is no error. Pairs with a NaN, or with a value of 0 or less, are left out. NaN with fewer than `MIN_UNITS` pairs.
+    """
+    x, y = _pairs(predicted, measured)
+    is_positive = (x > 0) & (y > 0)
+    n = int(is_positive.sum())
+    if n < MIN_UNITS:
+        return math.nan
+    spread = float(np.log(y[is_positive] / x[is_positive]).std(ddof=1))
+    return spread * math.sqrt(1 + 1 / n) * float(t.ppf((1 + confidence) / 2, n - 1))
 
 
 def chance_correlation(n: int, *, confidence: float = 0.95, n_resamples: int = 9999, rng: np.random.Generator) -> float:
@@ -141,8 +176,3 @@ def _spearman(x: Array, y: Array) -> Array:
     a, b = (rank - rank.mean(axis=-1, keepdims=True) for rank in ranks)
     norm = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
     return np.asarray(np.divide((a * b).sum(axis=-1), norm, out=np.zeros_like(norm), where=norm > 0))
-
-
-def _percentiles(resampled: Array, confidence: float) -> Interval:
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high))

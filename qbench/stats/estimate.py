@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qbench.errors import QBenchError
+
 # How an interval was made: for new templates, for fresh items of the same ones, and for calibration.
 BOOTSTRAP_T, STUDENT_T, T_AND_SCORE = "bootstrap-t", "t", "t and score"
 T_OVER_ITEMS, T_OVER_ITEMS_AND_SCORE = "t over items", "t over items and score"
@@ -38,6 +40,16 @@ class Interval(NamedTuple):
     def within(self, low: float, high: float) -> "Interval":
         """Cut both ends to a range that the truth cannot leave."""
         return Interval(*(end if math.isnan(end) else min(max(end, low), high) for end in self))
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a nominal coverage that no interval can have.
+
+    Raises:
+        QBenchError: it is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise QBenchError(f"confidence must lie between 0 and 1, not {confidence:g}; 0.95 is usual.")
 
 
 @dataclass(frozen=True)
