@@ -298,8 +298,8 @@ def contrast_table(found: Contrast) -> Table:
     rows = tuple(
         (
             own.unit,
-            *(f"{100 * share.value:.1f} %" for share in own.shares),
-            f"{100 * own.difference.value:+.1f} [{100 * own.difference.interval.low:+.1f}, {100 * own.difference.interval.high:+.1f}]",
+            *("–" if math.isnan(share.value) else f"{100 * share.value:.1f} %" for share in own.shares),
+            _points(own.difference),
             "yes" if own.is_certain else "",
         )
         for own in found.units
@@ -312,6 +312,11 @@ def contrast_table(found: Contrast) -> Table:
     )
     caption = f"{first} against {second} at {found.format}: each unit's share of the predicted cost, and the difference in points"
     return Table(caption, ("unit", first, second, "difference", "certain"), rows, note)
+
+
+def _points(found: Agreement) -> str:
+    value, low, high = (100 * own for own in (found.value, *found.interval))
+    return "–" if math.isnan(low) else f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def magnitude_table(profile: Profile, probe: Probe, *, confidence: float = 0.95) -> Table:

@@ -15,6 +15,8 @@ from qbench.errors import BankError, ModelError, ProfileError, did_you_mean
 NAME = re.compile(r"\bqbench[\w-]*")
 ALL = "all"
 PATH_STARTS = ("/", "./", "../", "~")
+MIN_SEQUENCES = 2
+"""Of a probe: a single sequence says nothing about how far another one would land."""
 
 
 def check(model: str, level_names: Sequence[str], tasks: Sequence[str], include_path: Sequence[Path]) -> None:
@@ -68,6 +70,18 @@ def amount_measured(measure: str | int | None) -> int | float:
     if amount < 1:
         raise ProfileError(f"--measure takes all or a number of units, not {measure}.")
     return amount
+
+
+def check_sequences(sequences: int) -> None:
+    """Refuse a text that no interval can be made from.
+
+    Raises:
+        ProfileError: it has too few sequences.
+    """
+    if sequences < MIN_SEQUENCES:
+        raise ProfileError(
+            f"A standard error takes at least {MIN_SEQUENCES} sequences of text, and --sequences asks for {sequences}; 64 is usual."
+        )
 
 
 def probe(argument: str) -> tuple[str, list[str]]:

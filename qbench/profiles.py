@@ -64,7 +64,7 @@ class Cost:
         return math.isnan(self.value)
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ± {self.standard_error:.1g}"
+        return f"{self.value:.3g} ± " + ("–" if math.isnan(self.standard_error) else f"{self.standard_error:.1g}")
 
 
 Costs = dict[str, dict[str, Cost]]

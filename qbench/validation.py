@@ -220,9 +220,9 @@ def mix_agreements(validation: Validation) -> Iterator[MixAgreement]:
             yield MixAgreement(
                 mix.name,
                 text.name,
-                KL.of(predicted, text.profile_scored),
+                KL.of(predicted, text.profile_scored, confidence=validation.confidence),
                 mix.expected[text.name],
-                KL.of(measured, text.scored),
+                KL.of(measured, text.scored, confidence=validation.confidence),
                 ratio_of_independent(
                     found.value,
                     found.standard_error,

@@ -1,6 +1,7 @@
 """Pictures of a sensitivity profile: every record is a number of the profile, and a mark stands only where its intervals say so."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import Select
 from synthetic import profile as synthetic
 
-from qbench import profiles
+from qbench import contrasts, profiles
 from qbench.cli import main
 from qbench.contrasts import side_by_side
 from qbench.errors import ProfileError, QBenchError
@@ -431,3 +432,14 @@ def test_hostile_names_are_text(chromium: WebDriver, folder: Path) -> None:
     assert page.find_elements(By.CSS_SELECTOR, "main img, main table b, header img, header b") == []
     assert HOSTILE in page.find_element(By.TAG_NAME, "h1").text
     assert complaints(page) == []
+
+
+def test_a_profile_of_one_sequence_is_drawn_without_intervals(tmp_path: Path) -> None:
+    made = synthetic(2, formats=("q8", "q4"), n_sequences=1)
+    path = tmp_path / "one.json"
+    profiles.write(made, path)
+    report(path, out=tmp_path / "maps", formats=("html", "md"))
+    said = (tmp_path / "maps" / "sensitivity.md").read_text(encoding="utf-8")
+    assert not re.search(r"\bnan\b", said)
+    assert "The profile has a single sequence, and no share an interval." in said
+    assert not re.search(r"\bnan\b", contrasts.show(made))

@@ -349,6 +349,7 @@ def test_a_profile_is_whole_and_a_killed_one_ends_the_same(
         ({"unit": "head"}, "module, layer, block, not 'head'"),
         ({"tasks": ["none.txt"]}, "cannot be read"),
         ({"max_tokens": 3}, "no text of at most 3 tokens"),
+        ({"sequences": 1}, "at least 2 sequences of text, and --sequences asks for 1"),
         ({"responses": "best"}, "reference or own"),
     ],
 )
@@ -358,6 +359,14 @@ def test_what_cannot_be_done_is_one_sentence(
     with pytest.raises((ProfileError, LevelError), match=sentence):
         run(tmp_path / "sens.json", random_llama, notes, **changed)
     assert not (tmp_path / "sens.json").exists()
+
+
+def test_a_text_of_a_single_sequence_is_refused_before_it_is_measured(
+    random_llama: Path, notes: Path, tmp_path: Path
+) -> None:
+    notes.write_text(notes.read_text(encoding="utf-8")[:200], encoding="utf-8")  # one stretch of 128 tokens
+    with pytest.raises(ProfileError, match="has a single text of at most 400 tokens, and a standard error takes 2"):
+        run(tmp_path / "sens.json", random_llama, notes, tasks=[f"own={notes}"], sequences=2)
 
 
 def test_batches_hold_every_text_once_and_no_more_tokens_than_they_may() -> None:
@@ -370,7 +379,7 @@ def test_own_responses_are_scored_where_they_are_asked_for(random_llama: Path, n
     wanted: dict[str, Any] = {
         "tasks": ["qbench_numerical_arithmetic"],
         "measure": None,
-        "sequences": 1,
+        "sequences": 2,
         "formats": ["q4"],
     }
     wanted["max_tokens"] = 900

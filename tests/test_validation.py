@@ -181,6 +181,7 @@ def test_what_cannot_be_validated_is_one_sentence(
     assert "--controls" in said(sens, lonely, *here)
     lonely.write_text("default: q5\nrules: []\n", encoding="utf-8")
     assert "predicts nothing of" in said(sens, lonely, str(four), *here)
+    assert "at least 2 sequences of text, and --sequences asks for 1" in said(sens, four, *here, "--sequences", "1")
     # A profile that was made from a test item.
     read = profiles.read(sens)
     item = "numerical_arithmetic.train_two_speeds.test.0"

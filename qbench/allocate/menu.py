@@ -25,14 +25,15 @@ class KL(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, nats: Sequence[float], scored: Sequence[int]) -> "KL":
+    def of(cls, nats: Sequence[float], scored: Sequence[int], *, confidence: float = CONFIDENCE) -> "KL":
         """From the nats and the scored tokens of each sequence. The interval is NaN with a single sequence."""
         cost = Cost.of(nats, scored)
-        reach = cost.standard_error * float(t.ppf((1 + CONFIDENCE) / 2, max(len(scored) - 1, 1)))
+        reach = cost.standard_error * float(t.ppf((1 + confidence) / 2, max(len(scored) - 1, 1)))
         return cls(cost.value, max(cost.value - reach, 0.0), cost.value + reach)
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        low, high = ("–" if math.isnan(end) else f"{end:.4g}" for end in (self.low, self.high))
+        return f"{self.value:.4g} [{low}, {high}]"
 
 
 def predicted_nats(probe: Probe, formats: Mapping[str, str]) -> list[float]:

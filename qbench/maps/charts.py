@@ -280,8 +280,8 @@ def pareto(maps: Maps) -> Spec:
     for record in records:
         record["label"] = record["name"] if record["role"] != "control" or record["name"] in best else ""
     values = [record["value"] for record in records] or [1.0]
-    for record in records:  # a logarithmic axis has no place for what reaches 0
-        record["low"] = max(record["low"], min(values) / 2)
+    for record in records:
+        record["low"] = _above(record["low"], min(values) / 2)
     x = alt.X("bits:Q", title="bits per weight", scale=alt.Scale(zero=False, padding=20), axis=alt.Axis(grid=False))
     decades = [
         10.0**power for power in range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
@@ -327,6 +327,11 @@ def pareto(maps: Maps) -> Spec:
     )
 
 
+def _above(low: float | None, floor: float) -> float | None:
+    """A lower end, cut off where a logarithmic axis ends; None where there is no interval."""
+    return None if low is None else max(low, floor)
+
+
 def agreement(maps: Maps) -> Spec:
     """Predicted against measured cost of every unit that was lowered alone, on logarithmic axes, with both intervals."""
     records = [
@@ -343,9 +348,9 @@ def agreement(maps: Maps) -> Spec:
     ]
     ends = [record[name] for record in records for name in ("value", "m_value")] or [1.0]
     low, high = 10 ** math.floor(math.log10(min(ends))), 10 ** math.ceil(math.log10(max(ends)))
-    for record in records:  # a logarithmic axis has no place for what reaches 0
+    for record in records:
         for name in ("low", "m_low"):
-            record[name] = max(record[name], low)
+            record[name] = _above(record[name], low)
     scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
     axis = alt.Axis(format=".0e", tickCount=6, labelOverlap="greedy")
     x_title, y_title = f"predicted, {KL}", f"measured, {KL}"

@@ -78,6 +78,7 @@ def sensitivity(
     """
     names.check_probes(model, formats, tasks, measure, include_path)
     wanted = {name: levels.resolve_format(name) for name in formats}
+    names.check_sequences(sequences)
     amount = names.amount_measured(measure)
     if own := sorted({"pretrained", "level", "engine"} & (model_args or {}).keys()):
         raise ProfileError(f"The model arguments must not set {', '.join(own)}: --model and --formats do.")

@@ -16,7 +16,7 @@ from lm_eval.api.instance import Instance
 from qbench import bank
 from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
-from qbench.names import is_text_file, probe
+from qbench.names import MIN_SEQUENCES, is_text_file, probe
 
 RESPONSES = ("reference", "own")
 SPLITS = ("validation", "train", "test")
@@ -117,10 +117,12 @@ def draw(
 
 
 def _some(texts: list[Text], name: str, longest: int, exclude: Sequence[str]) -> tuple[Text, ...]:
-    if not texts:
+    if len(texts) < MIN_SEQUENCES:
         beside = f" beside the {len(exclude)} that must not be asked" if exclude else ""
+        found = "a single text" if texts else "no text"
         raise ProfileError(
-            f"The probe {name} has no text of at most {longest} tokens{beside}; allow more with --max-tokens."
+            f"The probe {name} has {found} of at most {longest} tokens{beside}, and a standard error takes {MIN_SEQUENCES}; allow more "
+            "with --max-tokens, or name more tasks."
         )
     return tuple(texts)
 

@@ -20,6 +20,7 @@ from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.levels import LEVELS, Mix, read_mix
 from qbench.models import nano_path, open_model
+from qbench.names import check_sequences
 from qbench.profiles import FULL_PRECISION, Probe, Profile
 from qbench.sensitivity import text
 from qbench.sensitivity.journal import Journal
@@ -82,6 +83,7 @@ def validate(
         QBenchError: the confidence is not between 0 and 1.
     """
     check_confidence(confidence)
+    check_sequences(sequences)
     read = profiles.read(Path(profile))
     paths = [Path(mix), *(map(Path, controls) if controls else _beside(Path(mix)))]
     mixes = {path.stem: read_mix(path) for path in paths}
