@@ -253,6 +253,7 @@ def _add_sensitivity(commands: Any) -> None:
         help="two probes to lay side by side (default: the first two, where there are two)",
     )
     show.add_argument("--format", metavar="NAME", help="of the costs that are shown (default: q4, or the middle one)")
+    _validation_option(show)
     show.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
     _add_validate(what)
     _add_maps(what)
@@ -306,13 +307,7 @@ def _add_validate(what: Any) -> None:
 def _add_maps(what: Any) -> None:
     report = _command(what, "report", _sensitivity_report, "draw what a profile holds: a page, tables and figures")
     report.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
-    report.add_argument(
-        "--validation",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="validation.json of mixes of this profile, that qbench sensitivity validate wrote; again for another size",
-    )
+    _validation_option(report)
     report.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: NAME-maps beside it)")
     report.add_argument(
         "--formats",
@@ -324,6 +319,16 @@ def _add_maps(what: Any) -> None:
         "--format", metavar="NAME", help="that sentences and verdicts are about (default: q4, or the middle one)"
     )
     report.add_argument("--confidence", type=float, metavar="P", help="of every interval (default: 0.95)")
+
+
+def _validation_option(command: Any) -> None:
+    command.add_argument(
+        "--validation",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="validation.json of mixes of this profile, that qbench sensitivity validate wrote; again for another size",
+    )
 
 
 def _add_plan(commands: Any) -> None:
@@ -605,18 +610,38 @@ def _sensitivity_validate(options: argparse.Namespace) -> int:
 
 def _sensitivity_show(options: argparse.Namespace) -> int:
     from qbench import profiles
+    from qbench.validation import read_all
 
-    return _show(profiles.read(options.profile), **_given(options, "contrast", "format", "confidence"))
+    profile = profiles.read(options.profile)
+    validations = read_all(options.validation or (), options.profile)
+    return _show(profile, validations, **_given(options, "contrast", "format", "confidence"))
 
 
-def _show(profile: Any, *, contrast: Sequence[str] = (), format: str = "", confidence: float = 0.95) -> int:
+def _show(
+    profile: Any,
+    validations: Sequence[Any] = (),
+    *,
+    contrast: Sequence[str] = (),
+    format: str = "",
+    confidence: float = 0.95,
+) -> int:
     from qbench.contrasts import format_of, show
     from qbench.recommend import recommend
+    from qbench.validation import fresh_nats
 
     named = format_of(profile, format)
     print(
         show(profile, contrast=contrast, format=named, confidence=confidence),
-        *(recommend(profile, probe=probe.name, format=named, confidence=confidence) for probe in profile.probes),
+        *(
+            recommend(
+                profile,
+                probe=probe.name,
+                format=named,
+                confidence=confidence,
+                fresh=fresh_nats(validations, probe.name, named),
+            )
+            for probe in profile.probes
+        ),
         sep="\n\n",
     )
     return 0

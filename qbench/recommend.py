@@ -36,6 +36,8 @@ FACTOR = 2.0
 DEFAULT_FORMAT = "q4"  # where people want to know
 REMEDY = "measure them with qbench sensitivity --measure all, or on fresh text with qbench sensitivity validate"
 
+ON_FRESH_TEXT = "predicted costs with those measured on fresh text"
+
 Array = NDArray[np.float64]
 
 
@@ -76,6 +78,8 @@ class Evidence:
         n = self.correlation.n
         if not n:
             return f"No unit was measured, so the order was not checked; {REMEDY}."
+        if n < MIN_UNITS and n == self.n_units:
+            return f"The model has {n} units, and an order is checked by at least {MIN_UNITS}."
         if n < MIN_UNITS:
             return f"Only {n} of {self.n_units} units were measured, and an order is checked by at least {MIN_UNITS}; {REMEDY}."
         if not self.is_checked:
@@ -209,7 +213,8 @@ def judge(
     known, name = (seen, "measured") if is_measured else (own, "predicted")
     if fresh is not None:
         new = np.asarray(fresh, dtype=float)
-        compared, orders = f"{name} costs with those measured on fresh text", (known.sum(axis=1), new.sum(axis=1))
+        compared = "measured costs with those measured on fresh text" if is_measured else ON_FRESH_TEXT
+        orders = known.sum(axis=1), new.sum(axis=1)
         source, nats = (name, seen) if is_measured else ("freshly measured", new)
     elif is_measured and seen.shape[1] > 1:
         compared, orders = (

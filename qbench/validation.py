@@ -5,21 +5,24 @@
 Written by ``qbench sensitivity validate`` on text that the profile was not made from; every number of `markdown` is computed from the file.
 """
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qbench import profiles
 from qbench.allocate import KL
 from qbench.errors import ProfileError, QBenchError
 from qbench.pages.markdown import as_table, safe
 from qbench.profiles import Cost
-from qbench.recommend import Evidence, weigh
+from qbench.recommend import ON_FRESH_TEXT, Evidence, weigh
 from qbench.records import write_atomically
-from qbench.stats import Agreement, median_ratio, rank_correlation, ratio_of_independent, ratio_of_sums
+from qbench.stats import MIN_UNITS, Agreement, median_ratio, rank_correlation, ratio_of_independent, ratio_of_sums
 
 SCHEMA_VERSION = 1
 FILE = "validation.json"
@@ -156,6 +159,26 @@ def read(path: Path) -> Validation:
     return validation
 
 
+def read_all(paths: Sequence[Path], profile: Path) -> list[Validation]:
+    """Read validations of mixes of one profile.
+
+    Args:
+        paths: of the files.
+        profile: file that all of them must be about.
+
+    Raises:
+        ProfileError: one cannot be read, or is about another profile.
+    """
+    found = [read(path) for path in paths]
+    sha256 = hashlib.sha256(profile.read_bytes()).hexdigest() if paths else ""
+    for path, own in zip(paths, found, strict=True):
+        if own.profile_sha256 != sha256:
+            raise ProfileError(
+                f"{path} validates another profile than {profile}; name that one, or validate this one's mixes."
+            )
+    return found
+
+
 # ---------------------------------------------------------------- what it says
 
 
@@ -189,19 +212,35 @@ class MixAgreement:
     """Its measured KL over the allocated mix's, on the same text."""
 
 
+def fresh_nats(validations: Sequence[Validation], probe: str, format: str) -> NDArray[np.float64] | None:
+    """Nats of every unit, each lowered alone to a format, on text that the profile was not made from, (units, sequences).
+
+    Of the validation with the most sequences; None where none measured every unit at this format.
+    """
+    found = [
+        np.array([check.measured for check in text.units if check.format == format])
+        for validation in validations
+        for text in validation.texts
+        if text.name == probe and format in _whole(validation, text)
+    ]
+    return max(found, key=lambda nats: nats.shape[1], default=None)
+
+
+def _whole(validation: Validation, text: Text) -> list[str]:
+    """Formats at which every unit was measured."""
+    counts = Counter(check.format for check in text.units)
+    return [name for name, count in counts.items() if count == len(validation.allocated.formats)]
+
+
 def unit_agreements(validation: Validation, *, seed: int = 0) -> Iterator[UnitAgreement]:
     """Probe by probe, format by format, wherever every unit was measured."""
     for text in validation.texts:
-        for name in dict.fromkeys(check.format for check in text.units):
+        for name in _whole(validation, text):
             checks = [check for check in text.units if check.format == name]
-            if len(checks) < len(validation.allocated.formats):
-                continue
             predicted = np.array([check.predicted for check in checks])
             measured = np.array([sum(check.measured) / sum(text.scored) for check in checks])
             rng = np.random.default_rng(seed)
-            evidence = weigh(
-                "predicted with measured costs", predicted, measured, confidence=validation.confidence, rng=rng
-            )
+            evidence = weigh(ON_FRESH_TEXT, predicted, measured, confidence=validation.confidence, rng=rng)
             yield UnitAgreement(
                 text.name, name, evidence, median_ratio(predicted, measured, confidence=validation.confidence)
             )
@@ -266,19 +305,21 @@ def _head(validation: Validation) -> str:
 
 
 def _units(validation: Validation) -> str:
+    found = list(unit_agreements(validation))
     rows = [
         [
             safe(own.probe),
             own.format,
             str(own.evidence.correlation.n),
             str(own.evidence.correlation),
-            f"{own.evidence.chance:.2f}",
+            f"{own.evidence.chance:.2f}" if own.evidence.is_checked else "–",
             str(own.evidence.over_depth),
             str(own.ratio),
             "yes" if own.evidence.holds else "no",
         ]
-        for own in unit_agreements(validation)
+        for own in found
     ]
+    doubts = [f"{safe(own.probe)} at {own.format}: {own.evidence.doubt}" for own in found if own.evidence.doubt]
     head = [
         "probe",
         "format",
@@ -289,7 +330,7 @@ def _units(validation: Validation) -> str:
         "predicted / measured (median)",
         "beats both",
     ]
-    return f"## Units, each lowered alone\n\n{as_table(head, rows)}"
+    return "\n\n".join(["## Units, each lowered alone", as_table(head, rows), *doubts])
 
 
 def _mixes(validation: Validation, text: Text) -> str:
@@ -326,7 +367,7 @@ def _mixes(validation: Validation, text: Text) -> str:
     if better:
         said += f", a higher one than {', '.join(safe(own.mix) for own in better)}"
     order = mix_order(agreements, confidence=validation.confidence)
-    said += f". Rank correlation of predicted with measured KL over the mixes: {_or_dash(order)}."
+    said += f". Rank correlation of predicted with measured KL over the {order.n} mixes: {_or_why(order)}."
     return f"## Mixes on {safe(text.name)}\n\n{as_table(head, rows)}\n\n{said}"
 
 
@@ -359,6 +400,14 @@ def _difference(own: Difference) -> str:
     if np.isnan(own.low):
         return "–"
     return f"{own.value:+.1f} [{own.low:+.1f}, {own.high:+.1f}] {own.verdict}".replace("-", "−")
+
+
+def _or_why(correlation: Agreement) -> str:
+    """A rank correlation, or why there is none."""
+    if not np.isnan(correlation.value):
+        return str(correlation)
+    few = correlation.n < MIN_UNITS
+    return f"none, since it takes at least {MIN_UNITS}" if few else "none, since all have the same"
 
 
 def _or_dash(agreement: Agreement) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browsing import complaints, until
 from selenium.webdriver.common.by import By
@@ -19,14 +20,15 @@ from qbench.cli import main
 from qbench.contrasts import side_by_side
 from qbench.errors import ProfileError, QBenchError
 from qbench.levels import LEVELS
-from qbench.maps import charts, report
+from qbench.maps import charts, report, wording
 from qbench.maps.compute import Maps, Mark, Spot, compute, lay_out
 from qbench.maps.markdown import render as markdown
 from qbench.maps.page import render
 from qbench.maps.wording import figure
 from qbench.pages.figures import DATA, Record, Spec
 from qbench.profiles import Cost, Costs, Probe, Profile, Unit
-from qbench.validation import MixCheck, Text, Validation
+from qbench.recommend import Standing
+from qbench.validation import MixCheck, Text, UnitCheck, Validation
 from qbench.validation import write as write_validation
 
 HOSTILE = "</script><img src=x onerror='window.pwned = 1'><b>"
@@ -246,6 +248,71 @@ def test_mixes_stand_beside_their_controls(tmp_path: Path) -> None:
     write_validation(replace(made, profile_sha256="other"), tmp_path)
     with pytest.raises(ProfileError, match="validates another profile"):
         compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
+
+
+def validated(profile: Profile, sha256: str, format: str, *, n_sequences: int = 20, n_units: int = 1000) -> Validation:
+    """Every unit of a profile at one format, on as many fresh sequences that are each a little harder or easier for it."""
+    rng = np.random.default_rng(2)
+    every = {unit.name: format for unit in profile.units}
+    texts, scored = [], (10,) * n_sequences
+    for probe in profile.probes:
+        checks = []
+        for unit in profile.units[:n_units]:
+            cost = probe.predicted[unit.name][format].value
+            nats = tuple(10 * cost * rng.gamma(30, 1 / 30, n_sequences))
+            checks.append(UnitCheck(unit.name, format, cost, nats))
+        fresh = tuple(f"fresh/{number}" for number in range(n_sequences))
+        texts.append(Text(probe.name, probe.tasks, probe.items, probe.scored, fresh, scored, tuple(checks)))
+    old = {probe.name: (1.0,) * probe.n_sequences for probe in profile.probes}
+    one = {probe.name: 1.0 for probe in profile.probes}
+    new = {probe.name: (1.0,) * n_sequences for probe in profile.probes}
+    mixes = tuple(MixCheck(name, every, 1000.0, 4.0, old, one, new) for name in ("best", "best-uniform"))
+    return Validation(
+        "0.1.0", "sens.json", sha256, "nano", "ab", "module", 2, mixes, tuple(texts), "best-uniform", 2.0, 0.95, "", ()
+    )
+
+
+def test_a_validation_that_measured_every_unit_is_what_the_verdicts_rest_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = synthetic(6, formats=("q8", "q4"), probes=("numerical",), is_measured=False)
+    before = computed(profile, tmp_path)
+    assert {own.standing for own in before.probes[0].advice.advice} == {Standing.UNDECIDED}
+    for n_sequences in (8, 20):
+        made = validated(profile, before.sha256, "q4", n_sequences=n_sequences)
+        write_validation(made, tmp_path / str(n_sequences))
+    files = [tmp_path / "8" / "validation.json", tmp_path / "20" / "validation.json"]
+    after = compute(tmp_path / "sens.json", files)
+    advice = after.probes[0].advice
+    assert (advice.source, advice.evidence.correlation.n) == ("freshly measured", len(profile.units))
+    assert {own.standing for own in advice.advice} == set(Standing)
+    # Shares are those of the longer text, by hand.
+    total, saved = 0.0, 0.0
+    for unit, check in zip(profile.units, made.texts[0].units, strict=True):
+        total, saved = total + sum(check.measured), saved + unit.full_bytes - unit.bytes["q4"]
+    dearest, check = profile.units[0], made.texts[0].units[0]
+    share = sum(check.measured) / (dearest.full_bytes - dearest.bytes["q4"]) / (total / saved)
+    assert next(own for own in advice.advice if own.unit == dearest.name).share.value == pytest.approx(share)
+    assert "those measured on fresh text" in wording.evidence(after.probes[0])
+    assert any("by freshly measured costs" in sentence for sentence in wording.findings(after))
+    # The terminal says the same.
+    wanted = [argument for file in files for argument in ("--validation", str(file))]
+    assert main(["sensitivity", "show", str(tmp_path / "sens.json"), *wanted]) == 0
+    assert str(advice) in capsys.readouterr().out
+    # One that left a unit out, or looked at another format, checks nothing.
+    for other in (validated(profile, before.sha256, "q8"), validated(profile, before.sha256, "q4", n_units=9)):
+        write_validation(other, tmp_path)
+        (probe,) = compute(tmp_path / "sens.json", [tmp_path / "validation.json"]).probes
+        assert not probe.advice.evidence.is_checked
+
+
+def test_the_headline_says_why_nothing_was_checked(tmp_path: Path) -> None:
+    costs = {name: COSTS[name] for name in ("embed", "head", "layers.0.up")}
+    maps = computed(typed(measured=costs), tmp_path)
+    assert (
+        "At q4 on numerical: Only 3 of 6 units were measured, and an order is checked by at least 5; measure them with qbench sensitivity "
+        "--measure all, or on fresh text with qbench sensitivity validate. No verdict is given."
+    ) in wording.findings(maps)
 
 
 def test_units_that_share_a_layer_and_a_kind_have_columns_of_their_own() -> None:

@@ -79,6 +79,25 @@ def test_the_file_gives_back_what_was_written_and_says_it(tmp_path: Path) -> Non
     assert "four beats four-uniform for certain: numerical; worse: nowhere." in said
 
 
+def test_a_correlation_that_cannot_be_had_says_why() -> None:
+    made = handmade()
+    assert "over the 2 mixes: none, since it takes at least 5." in str(made)
+    many = tuple(replace(made.mixes[0], name=f"four-{i}") for i in range(5))
+    assert "over the 6 mixes: none, since all have the same." in str(replace(made, mixes=(made.mixes[0], *many)))
+    few = replace(made.texts[0], units=made.texts[0].units[:4])
+    formats = dict.fromkeys(UNITS[:4], "q4")
+    said = str(replace(made, texts=(few,), mixes=tuple(replace(mix, formats=formats) for mix in made.mixes)))
+    assert "numerical at q4: The model has 4 units, and an order is checked by at least 5." in said
+    assert "nan" not in said
+
+
+def test_the_intervals_of_a_mix_have_the_confidence_of_the_validation() -> None:
+    wide, narrow = (next(validation.mix_agreements(replace(handmade(), confidence=own))) for own in (0.95, 0.5))
+    # 2, 4 and 6 nats over 2, 3 and 5 tokens: residuals -0.4, 0.4 and 0, so an error of sqrt(3 / 2 * 0.32) / 10.
+    for found, reach in ((wide, 4.302653), (narrow, 0.816497)):  # Student's t with 2 degrees of freedom
+        assert found.measured.high == pytest.approx(1.2 + reach * math.sqrt(0.48) / 10)
+
+
 def test_a_damaged_or_another_file_is_one_sentence(tmp_path: Path) -> None:
     path, _ = validation.write(handmade(), tmp_path)
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -5,16 +5,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 
 from qbench import profiles, validation
 from qbench.contrasts import Contrast, format_of, side_by_side, silence
-from qbench.errors import ProfileError
 from qbench.profiles import FULL_PRECISION, Cost, Probe, Profile, Unit
 from qbench.recommend import Recommendation, recommend
 from qbench.stats import Agreement, Interval, median_ratio, rank_correlation, ratio_of_sums
@@ -220,18 +220,17 @@ def compute(
     profile = profiles.read(path)
     judged = format_of(profile, format)
     layout = lay_out(profile.units)
-    made = [_probe_map(profile, layout, probe, judged, confidence, seed) for probe in profile.probes]
+    validated = [replace(own, confidence=confidence) for own in validation.read_all(validations, path)]
+    made = [
+        _probe_map(
+            profile, layout, probe, judged, confidence, validation.fresh_nats(validated, probe.name, judged), seed
+        )
+        for probe in profile.probes
+    ]
     first, *others = (probe.name for probe in profile.probes)
     contrasts = tuple(side_by_side(profile, first, own, format=judged, confidence=confidence) for own in others)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    sizes = [size for own in made for size in _formats(own)]
-    for other in validations:
-        validated = validation.read(other)
-        if validated.profile_sha256 != sha256:
-            raise ProfileError(
-                f"{other} validates another profile than {path}; name that one, or validate this one's mixes."
-            )
-        sizes += _mixes(validated)
+    sizes = [*(size for own in made for size in _formats(own)), *(size for own in validated for size in _mixes(own))]
     return Maps(profile, confidence, judged, layout, tuple(made), tuple(sizes), contrasts, sha256)
 
 
@@ -288,8 +287,16 @@ def lay_out(units: Sequence[Unit]) -> Layout:
     return Layout(spots, (*before, *map(str, layers), *after), tuple(columns), before, after)
 
 
-def _probe_map(profile: Profile, layout: Layout, probe: Probe, judged: str, confidence: float, seed: int) -> ProbeMap:
-    advice = recommend(profile, probe=probe.name, format=judged, confidence=confidence, seed=seed)
+def _probe_map(
+    profile: Profile,
+    layout: Layout,
+    probe: Probe,
+    judged: str,
+    confidence: float,
+    fresh: NDArray[np.float64] | None,
+    seed: int,
+) -> ProbeMap:
+    advice = recommend(profile, probe=probe.name, format=judged, confidence=confidence, fresh=fresh, seed=seed)
     units = [unit.name for unit in profile.units]
     reach = float(t.ppf((1 + confidence) / 2, max(probe.n_sequences - 1, 1)))
     neighbours = _neighbours(layout)

@@ -129,6 +129,8 @@ def findings(maps: Maps) -> list[str]:
                 f"{known(total.correlation)} over {total.correlation.n} {units(maps)}, median of predicted over measured "
                 f"{known(total.ratio)}."
             )
+        else:
+            found.append(f"At {format} on {probe.probe.name}: {probe.advice.evidence}")
     for contrast in maps.contrasts:
         first, second = contrast.probes
         certain = sum(own.is_certain for own in contrast.units)
@@ -148,7 +150,7 @@ def verdicts(maps: Maps, probe: ProbeMap) -> str:
         for standing in (Standing.SAFE, Standing.CRITICAL, Standing.UNDECIDED)
     }
     said = ", ".join(f"{count} {standing}" for standing, count in counts.items())
-    return f"Of the {len(advice.advice)} {units(maps)} at {advice.format} on {probe.probe.name}: {said}."
+    return f"Of the {len(advice.advice)} {units(maps)} at {advice.format} on {probe.probe.name}, by {advice.source} costs: {said}."
 
 
 def verdict_rule(maps: Maps) -> str:
