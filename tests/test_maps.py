@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
+import vl_convert
 from browsing import complaints, until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -23,6 +25,7 @@ from qbench.levels import LEVELS
 from qbench.maps import charts, report, wording
 from qbench.maps.compute import Maps, Mark, Spot, compute, lay_out
 from qbench.maps.markdown import render as markdown
+from qbench.maps.names import NOWHERE, Point, beside
 from qbench.maps.page import render
 from qbench.maps.wording import figure
 from qbench.pages.figures import DATA, Record, Spec
@@ -146,6 +149,28 @@ def test_a_layer_is_the_sum_of_its_units(maps: Maps) -> None:
     assert {record["row"]: record["value"] for record in records(panel)} == {"embed": 1, "0": 3.5, "1": 5.5, "head": 2}
 
 
+def test_the_ends_of_a_deep_model_are_named(tmp_path: Path) -> None:
+    maps = computed(synthetic(24, formats=("q4",), probes=("numerical",), n_sequences=4), tmp_path)
+    (panel,) = charts.bars(maps)
+    axis, rows = (panel["layer"][0]["encoding"]["x"][name] for name in ("axis", "scale"))
+    assert axis["values"] == ["embedding", *map(str, range(0, 24, 2)), "head"]
+    assert [row for row in rows["domain"] if row.strip()] == ["embedding", *map(str, range(24)), "head"]
+
+
+def test_an_axis_writes_all_its_numbers_in_one_way() -> None:
+    def written(nats: float) -> set[str]:
+        """The numbers beside the axis of costs, other than 0."""
+        costs = {unit: {"q4": Cost.of([nats] * 4, [1] * 4)} for unit in COSTS}
+        (probe,) = typed().probes
+        with TemporaryDirectory() as folder:
+            maps = computed(replace(typed(), probes=(replace(probe, predicted=costs),)), Path(folder))
+        svg = vl_convert.vegalite_to_svg({**charts.bars(maps)[0], "width": 300})
+        return {text for text in re.findall(r">([-\d.e]+)</text>", svg) if "." in text or "e" in text}
+
+    assert written(1e-6) >= {"5e-7", "1e-6", "1.5e-6", "2e-6"}
+    assert written(0.01) >= {"0.005", "0.01", "0.015", "0.02"}
+
+
 def test_the_total_names_the_dearest_and_its_share(maps: Maps) -> None:
     (total,) = maps.probes[0].totals
     assert (total.predicted.value, total.dearest) == (12.0, "layers.1.down")
@@ -184,6 +209,32 @@ def test_small_weights_with_much_information_stand_out(maps: Maps) -> None:
     assert tones["head"] == ("", "")
 
 
+def test_what_stands_out_is_a_matter_of_ranks_and_not_of_room(tmp_path: Path) -> None:
+    """The two units with the smallest weights have the most information; in a deep model they are a few pixels apart."""
+    profile = synthetic(24, formats=("q4",), probes=("numerical",), n_sequences=4)
+    names = [unit.name for unit in profile.units]
+    units = tuple(replace(unit, magnitude=float(len(names) - place)) for place, unit in enumerate(profile.units))
+    order = [*names[-2:][::-1], *names[:-2]]  # the last two units come first
+    fisher = {name: float(len(names) - place) for place, name in enumerate(order)}
+    (probe,) = profile.probes
+    maps = computed(replace(profile, units=units, probes=(replace(probe, fisher=fisher),)), tmp_path)
+    assert (maps.probes[0].silent, maps.probes[0].loud) == ([names[-1], names[-2]], [])
+    found = {record["unit"]: record for record in records(charts.fisher_map(maps))}
+    assert {unit for unit, record in found.items() if record["tone"]} == {*names[-2:]}
+    assert min(charts.fisher_map(maps)["layer"][1]["encoding"]["y"]["axis"]["values"]) == 1
+
+
+def test_no_name_covers_another() -> None:
+    """Two points on one spot: the second name stands a line above the first, and a third that has no room anywhere is left out."""
+    spot = [Point(100, 50, "ab")] * 2
+    first, second = beside(spot, width=300)
+    assert (first["label"], first["align"], first["dx"], first["dy"]) == ("ab", "left", 8, 0)
+    assert (second["align"], second["dy"]) == ("right", 0)
+    third = beside([*spot, Point(100, 50, "ab", is_left=True)], width=300)[2]
+    assert (third["align"], third["dy"]) == ("right", -13)
+    assert beside([Point(5, 50, "a long name")], width=40) == [NOWHERE]
+
+
 def test_only_a_certain_difference_has_a_color(large: Maps) -> None:
     (panel,) = charts.differences(large)
     contrast = side_by_side(large.profile, "numerical", "knowledge", format="q4")
@@ -192,6 +243,7 @@ def test_only_a_certain_difference_has_a_color(large: Maps) -> None:
     assert len(certain) < len(contrast.units)
     for record in records(panel):
         own = certain.get(record["unit"])
+        assert record["mark"] == ("●" if own else "")
         assert record["shade"] == (round(100 * own.value, 2) if own else 0)
         assert (record["low"] >= 0 or record["high"] <= 0) == bool(own)  # to two digits
 
@@ -315,6 +367,46 @@ def test_the_headline_says_why_nothing_was_checked(tmp_path: Path) -> None:
     ) in wording.findings(maps)
 
 
+def test_a_mix_stands_where_it_is_expected(tmp_path: Path) -> None:
+    """Whole formats whose units add up to 10 and 1 nats a token cost 20 and 1, so a mix that adds up to √10 is expected to cost √20."""
+    nats = {"q4": (1.0, 1.0), "q3": (10.0, 20.0)}
+    profile = synthetic(2, formats=(*nats,), probes=("numerical",), n_sequences=4, is_measured=False)
+    (probe,) = profile.probes
+    made = replace(
+        probe,
+        scored=(1,) * 4,
+        predicted={
+            unit: {name: Cost.of([alone / len(profile.units)] * 4, [1] * 4) for name, (alone, _) in nats.items()}
+            for unit in probe.predicted
+        },
+        lowered={name: Cost.of([measured] * 4, [1] * 4) for name, (_, measured) in nats.items()},
+    )
+    maps = computed(replace(profile, probes=(made,)), tmp_path)
+    alone, expected = math.sqrt(10), math.sqrt(20)
+    formats = dict.fromkeys(probe.predicted, "q4")
+    mix = MixCheck(
+        "best", formats, 9.0, 4.5, {"numerical": (alone,) * 4}, {"numerical": expected}, {"numerical": (4.0, 5.0)}
+    )
+    text = Text("numerical", ("t",), tuple("abcd"), (1, 1, 1, 1), ("e", "f"), (1, 1), ())
+    write_validation(
+        Validation(
+            "0.1.0", "sens.json", maps.sha256, "nano", "ab", "module", 2, (mix,), (text,), "", 2.0, 0.95, "", ()
+        ),
+        tmp_path,
+    )
+    maps = compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
+    (size,) = (size for size in maps.sizes if size.role != "format")
+    assert (size.expected.value, size.expected.low, size.expected.high) == pytest.approx((expected,) * 3)
+    assert size.ratio.value == pytest.approx(4.5 / expected)
+    shown = {own["how"]: own["value"] for own in records(charts.pareto(maps)) if own["role"] == "allocated"}
+    assert shown == {"measured": 4.5, "expected": 4.47, "sum of its units": 3.16}
+    assert {own["how"] for own in records(charts.pareto(maps)) if own["role"] == "format"} == {
+        "measured",
+        "sum of its units",
+    }
+    assert "| 3.16 [3.2, 3.2] | 4.47 [4.5, 4.5] | 4.50 " in markdown(maps)
+
+
 def test_units_that_share_a_layer_and_a_kind_have_columns_of_their_own() -> None:
     def unit(name: str, layer: int | None, kind: str) -> Unit:
         return Unit(name, (name,), layer, kind, 1, 2.0, {}, 0.1, {}, {})
@@ -356,6 +448,13 @@ def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
     for text in (markdown(maps), render(maps).split("<script")[0]):
         assert "nan" not in text.lower().replace("nano", "")
         assert "–" in text
+
+
+def test_a_single_sequence_is_drawn_without_intervals(tmp_path: Path) -> None:
+    maps = computed(synthetic(2, formats=("q8", "q4"), n_sequences=1), tmp_path)
+    assert all(record["low"] is None for record in records(charts.pareto(maps)) + records(charts.agreement(maps)))
+    assert "1 sequence," in render(maps)
+    assert "1 sequences" not in render(maps) + markdown(maps)
 
 
 def test_the_tables_have_every_unit_and_say_where_they_come_from(large: Maps) -> None:
@@ -479,6 +578,43 @@ def test_figures_follow_their_menus(chromium: WebDriver, folder: Path) -> None:
         Select(page.find_element(By.ID, f"heatmaps-{menu}")).select_by_value(value)
         until(lambda before=before: cells() not in (before, "None"))  # type: ignore[misc]
     assert complaints(page) == []
+
+
+def test_a_figure_says_what_its_menus_chose(chromium: WebDriver, folder: Path) -> None:
+    page = show(chromium, folder / "plain.html")
+    said = page.find_element(By.CSS_SELECTOR, "#statistics .name")
+    assert said.text == "probe: numerical · format: q4"
+    Select(page.find_element(By.ID, "statistics-probe")).select_by_value("knowledge")
+    Select(page.find_element(By.ID, "statistics-format")).select_by_value("q8")
+    until(lambda: said.text == "probe: knowledge · format: q8")
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert not page.find_element(By.ID, "statistics-probe").is_displayed()
+        assert said.text.endswith("Printed as chosen on the page from probe numerical, knowledge; format q8, q4.")
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_every_table_names_its_probe(chromium: WebDriver, folder: Path) -> None:
+    page = show(chromium, folder / "plain.html")
+    for place in (".glance", "#advice", "#numbers"):
+        above = page.find_element(By.CSS_SELECTOR, f"{place} .name")
+        folded = [own.text for own in page.find_elements(By.CSS_SELECTOR, f"{place} > details > summary")]
+        assert "numerical" in above.text
+        assert any("knowledge" in text for text in folded)
+
+
+def test_paper_shows_what_is_folded(chromium: WebDriver, folder: Path) -> None:
+    """And what a reader had opened stays open."""
+    page = show(chromium, folder / "plain.html")
+
+    def is_open() -> list[bool]:
+        return [own.get_property("open") for own in page.find_elements(By.TAG_NAME, "details")]  # type: ignore[misc]
+
+    page.execute_script("document.querySelector('details').open = true; window.dispatchEvent(new Event('beforeprint'))")
+    assert all(is_open())
+    page.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert is_open() == [True, *[False] * (len(is_open()) - 1)]
 
 
 def test_a_dark_page_and_a_phone_show_the_same(chromium: WebDriver, folder: Path) -> None:

@@ -9,16 +9,19 @@ from typing import Any
 import altair as alt
 
 from qbench.contrasts import Contrast
-from qbench.maps.compute import STATISTICS, Maps, ProbeMap, Ranked, Reading
-from qbench.maps.wording import KL, MARKS, short_name
+from qbench.maps.compute import STATISTICS, Maps, ProbeMap, Reading
+from qbench.maps.names import NOWHERE, Point, beside
+from qbench.maps.wording import CERTAIN, KL, MARKS, SUM, short_name
 from qbench.pages.figures import (
     BAND,
     DATA,
     GAIN,
+    GAIN_MARK,
     HEAT,
     INK,
     LINE,
     LOSS,
+    LOSS_MARK,
     NEUTRAL,
     ON_HEAT,
     PAPER,
@@ -32,9 +35,15 @@ from qbench.pages.figures import (
 
 LOUD = "#4a8fd0"  # readable on a light and on a dark page
 ROLES = {"allocated": LINE, "control": NEUTRAL, "format": LOUD}
-GAP = " ", "  "
-"""Rows without a name between what belongs to no layer and the layers."""
+SHIFTS = {"allocated": -6, "control": 6, "format": 0}
+"""Pixels: a mix and its controls have the same size, and stand side by side."""
+HEIGHT, PADDING = 320, 20
+"""Pixels of the figure of sizes."""
+N_NAMED = 12
+"""Layers that are named along the foot of a panel; of more, every second, fifth, tenth or so."""
 OWN, SHARED = "own", "shared"
+NARROWEST = 300
+"""Pixels of a plot on a phone: names that leave each other room there do so everywhere."""
 
 
 def heatmaps(maps: Maps) -> list[Spec]:
@@ -109,9 +118,8 @@ def _heat(maps: Maps, own: tuple[float, float], shared: tuple[float, float], *, 
 def _on_the_map(maps: Maps, base: Any, marks: Callable[[Any], list[Any]]) -> Any:
     """Layers from top to bottom and kinds from left to right; what belongs to no layer fills a row of its own, apart from them."""
     layout = maps.layout
-    rows = [*layout.before, *([GAP[0]] if layout.before else []), *_layers(maps)]
-    rows += [*([GAP[1]] if layout.after else []), *layout.after]
-    axis = alt.Axis(labelOverlap="greedy", labelLimit=90, labelPadding=5, grid=False)
+    rows = _rows(maps)
+    axis = alt.Axis(labelOverlap=False, labelLimit=90, labelPadding=5, labelFontSize=10, grid=False)
     y = alt.Y("row:N", title=None, scale=alt.Scale(domain=rows), axis=axis)
     across = alt.Axis(orient="top", labelAngle=-90, labelLimit=160, labelPadding=5, grid=False)
     x = alt.X("column:N", title=None, scale=alt.Scale(domain=list(layout.columns)), axis=across)
@@ -120,6 +128,19 @@ def _on_the_map(maps: Maps, base: Any, marks: Callable[[Any], list[Any]]) -> Any
     step = 15 if len(rows) < 40 else 11
     width = alt.Step(22) if layout.columns else 120
     return alt.layer(*inside, *outside).properties(width=width, height=alt.Step(step))
+
+
+def _rows(maps: Maps, n_gaps: int = 1) -> list[str]:
+    """All rows of the map, with rows without a name between the layers and what belongs to none."""
+    layout = maps.layout
+    above, below = ([" " * (side * n_gaps + gap + 1) for gap in range(n_gaps)] for side in (0, 1))
+    return [
+        *layout.before,
+        *(above if layout.before else []),
+        *_layers(maps),
+        *(below if layout.after else []),
+        *layout.after,
+    ]
 
 
 def _layers(maps: Maps) -> list[str]:
@@ -181,6 +202,7 @@ def difference(maps: Maps, contrast: Contrast) -> Spec:
             "second": round(100 * own.shares[1].value, 2),
             **{name: round(100 * value, 2) for name, value in zip(("value", "low", "high"), ends, strict=True)},
             "shade": round(100 * own.difference.value, 2) if own.is_certain else 0,
+            "mark": CERTAIN if own.is_certain else "",
         }
         for own in contrast.units
         for spot in [maps.layout.spots[own.unit]]
@@ -188,13 +210,18 @@ def difference(maps: Maps, contrast: Contrast) -> Spec:
         if not math.isnan(sum(ends))
     ]
     most = max((abs(100 * own.difference.value) for own in contrast.units if own.is_certain), default=1.0)
+    legend = alt.Legend(
+        orient="bottom",
+        values=[-most, 0, most],
+        labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.1f')",
+        gradientLength=130,
+        gradientThickness=8,
+    )
     color = alt.Color(
         "shade:Q",
         title="points of share",
         scale=alt.Scale(domain=[-most, 0, most], range=[GAIN, PAPER, LOSS], interpolate="lab"),
-        legend=alt.Legend(
-            orient="bottom", values=[-most, 0, most], format="+.1f", gradientLength=130, gradientThickness=8
-        ),
+        legend=legend if any(own.is_certain for own in contrast.units) else None,
     )
     base = (
         blank()
@@ -209,7 +236,22 @@ def difference(maps: Maps, contrast: Contrast) -> Spec:
             ],
         )
     )
-    chart = _on_the_map(maps, base, lambda part: [part.mark_rect(stroke=NEUTRAL, strokeWidth=0.15).encode(color=color)])
+    # The dots of faint cells have the color of their side, so that a small difference beside a large one shows which way it goes.
+    ink = (
+        alt.when(f"abs(datum.shade) > {most / 2:.6g}")
+        .then(alt.value("#ffffff"))
+        .when("datum.shade > 0")
+        .then(alt.value(LOSS_MARK))
+        .otherwise(alt.value(GAIN_MARK))
+    )
+
+    def marks(part: Any) -> list[Any]:
+        return [
+            part.mark_rect(stroke=NEUTRAL, strokeWidth=0.15).encode(color=color),
+            part.mark_text(fontSize=10).encode(text="mark:N", color=ink),
+        ]
+
+    chart = _on_the_map(maps, base, marks)
     title = f"{first} − {second}"
     return specify(_titled(chart, title), records, f"Difference of shares of the predicted cost: {title}.")
 
@@ -218,30 +260,35 @@ def bars(maps: Maps) -> list[Spec]:
     """What the units of each layer cost together, with intervals: a panel for each format, each on its own scale."""
     return [
         specify(
-            _titled(_bars(maps).properties(width="container", height=120), format),
-            [record for probe in maps.probes for record in _row_records(probe, format)],
+            _titled(_bars(maps, records).properties(width="container", height=120), format),
+            records,
             f"Predicted cost of each layer at {format}, with intervals.",
         )
         for format in maps.formats
+        for records in [[record for probe in maps.probes for record in _row_records(probe, format)]]
     ]
 
 
 def layer_bars(maps: Maps, probe: ProbeMap) -> Spec:
     """The same of one probe as one figure."""
     facet = alt.Facet("format:N", sort=list(maps.formats), title=None, header=alt.Header(labelFontSize=12))
-    chart = _bars(maps).properties(width=200, height=110).facet(facet, columns=3).resolve_scale(y="independent")
     records = [record for format in maps.formats for record in _row_records(probe, format)]
+    chart = (
+        _bars(maps, records).properties(width=200, height=110).facet(facet, columns=3).resolve_scale(y="independent")
+    )
     return specify(chart, records, f"Predicted cost of each layer: {probe.probe.name}.")
 
 
-def _bars(maps: Maps) -> Any:
+def _bars(maps: Maps, records: Sequence[Record]) -> Any:
+    layers = _layers(maps)
+    named = [*maps.layout.before, *layers[:: _step(len(layers), N_NAMED)], *maps.layout.after]
     x = alt.X(
         "row:N",
         title=None,
-        scale=alt.Scale(domain=list(maps.layout.rows), paddingInner=0.25),
-        axis=alt.Axis(labelAngle=-90, labelOverlap="greedy", labelLimit=80, grid=False),
+        scale=alt.Scale(domain=_rows(maps, n_gaps=(len(layers) - 1) // N_NAMED), paddingInner=0.25),
+        axis=alt.Axis(labelAngle=-90, labelOverlap=False, labelLimit=80, grid=False, values=named),
     )
-    y_axis = alt.Axis(tickCount=4, format=".3~g")
+    y_axis = alt.Axis(tickCount=4, **_numbers(_largest(records, "format")))
     tooltip = ["row:N", alt.Tooltip("value:Q", title=KL, format=".3e"), "interval:N"]
     base = (
         blank()
@@ -253,6 +300,30 @@ def _bars(maps: Maps) -> Any:
     return alt.layer(columns, rules)
 
 
+def _step(n: int, most: int) -> int:
+    """The least of 1, 2, 5, 10, 20, … of which there are at most so many in n."""
+    decade = 1
+    while n > 5 * decade * most:
+        decade *= 10
+    return next(first * decade for first in (1, 2, 5) if n <= first * decade * most)
+
+
+def _largest(records: Sequence[Record], panel: str) -> list[float]:
+    """Of each panel the largest value on its axis."""
+    found: dict[str, float] = {}
+    for record in records:
+        ends = [record[name] for name in ("value", "high") if record[name] is not None]
+        found[record[panel]] = max(found.get(record[panel], 0.0), *ends)
+    return list(found.values())
+
+
+def _numbers(largest: Sequence[float]) -> dict[str, Any]:
+    """How an axis writes its numbers: all as decimals or all with a power of ten, whichever is short."""
+    if min(largest, default=1.0) >= 1e-3:
+        return {"format": ".3~g"}
+    return {"labelExpr": "datum.value == 0 ? '0' : format(datum.value, '.2~e')"}
+
+
 def _row_records(probe: ProbeMap, format: str) -> list[Record]:
     return [
         {"probe": probe.probe.name, "row": row.name, "format": format, **_short(row.predicted)}
@@ -262,7 +333,7 @@ def _row_records(probe: ProbeMap, format: str) -> list[Record]:
 
 
 def pareto(maps: Maps) -> Spec:
-    """KL of the whole model against its bits per weight, measured and predicted: its formats, and the mixes that were validated."""
+    """KL of the whole model against its bits per weight: measured, the sum of its units, and for the mixes of a validation expected."""
     records: list[Record] = [
         {
             "probe": size.probe,
@@ -270,35 +341,44 @@ def pareto(maps: Maps) -> Spec:
             "bits": round(size.bits_per_weight, 4),
             "role": size.role,
             "how": how,
+            "shift": SHIFTS[size.role],
+            "is_named": size.role != "control" or size.is_best,
+            "is_ruled": how == "measured" or size.measured.is_missing,
             **_short(reading),
         }
         for size in maps.sizes
-        for how, reading in (("measured", size.measured), ("predicted", size.predicted))
+        for how, reading in (("measured", size.measured), ("expected", size.expected), (SUM, size.predicted))
         if reading.value > 0
     ]
-    best = {size.name for size in maps.sizes if size.role == "control" and size.is_best}
-    for record in records:
-        record["label"] = record["name"] if record["role"] != "control" or record["name"] in best else ""
     values = [record["value"] for record in records] or [1.0]
     for record in records:
         record["low"] = _above(record["low"], min(values) / 2)
-    x = alt.X("bits:Q", title="bits per weight", scale=alt.Scale(zero=False, padding=20), axis=alt.Axis(grid=False))
+    ends = [end for record in records for end in (record["low"], record["high"]) if end is not None] + values
+    costs = min(ends), max(ends) * (1 if max(ends) > min(ends) else 2)
+    bits = [record["bits"] for record in records] or [0.0]
+    sizes = (min(bits), max(bits)) if max(bits) > min(bits) else (bits[0] - 0.5, bits[0] + 0.5)
+    _name_sizes(records, sizes, costs)
+    axis = alt.Axis(grid=False, tickCount=8)
+    x_scale = alt.Scale(domain=sizes, nice=False, padding=PADDING)
+    x = alt.X("bits:Q", title="bits per weight", scale=x_scale, axis=axis)
     decades = [
         10.0**power for power in range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
     ]
-    y_axis = alt.Axis(format=".3~g", values=decades)
+    y_axis = alt.Axis(values=decades, **_numbers([min(values)]))
+    scale = alt.Scale(type="log", domain=costs, nice=False, padding=12)
 
     def y(field: str) -> alt.Y:
-        return alt.Y(f"{field}:Q", title=f"KL, {KL}", scale=alt.Scale(type="log", nice=False, padding=12), axis=y_axis)
+        return alt.Y(f"{field}:Q", title=f"KL, {KL}", scale=scale, axis=y_axis)
 
     roles = [role for role in ROLES if any(record["role"] == role for record in records)]
     hues = alt.Scale(domain=roles, range=[ROLES[role] for role in roles])
+    legend = alt.Legend(orient="top", title=None, symbolOpacity=1) if len(roles) > 1 else None
     base = (
         blank()
         .transform_calculate(interval="format(datum.low, '.2e') + ' to ' + format(datum.high, '.2e')")
         .encode(
             x=x,
-            color=alt.Color("role:N", scale=hues, legend=alt.Legend(orient="top", title=None, symbolOpacity=1)),
+            color=alt.Color("role:N", scale=hues, legend=legend),
             tooltip=[
                 "name:N",
                 "how:N",
@@ -308,23 +388,49 @@ def pareto(maps: Maps) -> Spec:
             ],
         )
     )
-    is_measured = "datum.how == 'measured'"
-    bars = base.mark_rule(opacity=0.6).encode(y=y("low"), y2="high")
-    dots = base.mark_point(size=50, opacity=1, filled=True).encode(y=y("value")).transform_filter(is_measured)
-    rings = (
-        base.mark_point(size=110, opacity=1, filled=False).encode(y=y("value")).transform_filter(f"!({is_measured})")
-    )
-    # A name stands once: beside the measured point where there is one.
-    seen = {(record["probe"], record["name"]) for record in records if record["how"] == "measured"}
-    for record in records:
-        if record["how"] == "predicted" and (record["probe"], record["name"]) in seen:
-            record["label"] = ""
-    text = base.mark_text(align="left", dx=9, dy=-7, fontSize=11)
-    names = text.encode(y=y("value"), text="label:N", color=alt.value(INK))
-    chart = alt.layer(bars, rings, dots, names).properties(width="container", height=320)
-    return specify(
-        chart, records, "KL of the whole model against bits per weight, measured and predicted, with intervals."
-    )
+    shift = alt.expr("datum.shift")
+
+    def only(how: str) -> Any:
+        return base.transform_filter(f"datum.how == '{how}'")
+
+    # One interval for each size: those of what is only predicted would cover the measured ones.
+    ruled = base.transform_filter("datum.is_ruled")
+
+    marks = [
+        ruled.mark_rule(opacity=0.6, xOffset=shift).encode(y=y("low"), y2="high"),
+        only(SUM).mark_point(size=130, opacity=1, shape="stroke", strokeWidth=1.5, xOffset=shift).encode(y=y("value")),
+        only("expected").mark_point(size=110, opacity=1, filled=False, xOffset=shift).encode(y=y("value")),
+        only("measured").mark_point(size=50, opacity=1, filled=True, xOffset=shift).encode(y=y("value")),
+        *_names(base.encode(y=y("value"))),
+    ]
+    chart = alt.layer(*marks).properties(width="container", height=HEIGHT)
+    about = "KL of the whole model against bits per weight: measured, with intervals, expected, and the sum of its units alone."
+    return specify(chart, records, about)
+
+
+def _name_sizes(records: Sequence[Record], sizes: tuple[float, float], costs: tuple[float, float]) -> None:
+    """Name each size once, beside its measured point where there is one: an allocated mix on the left, the others on the right."""
+    across = (NARROWEST - 2 * PADDING) / (sizes[1] - sizes[0])
+    down = (HEIGHT - 24) / math.log(costs[1] / costs[0])
+    for probe in dict.fromkeys(record["probe"] for record in records):
+        once: dict[tuple[str, float], Record] = {}
+        for record in records:
+            if record["probe"] == probe:
+                record |= NOWHERE
+                if record.pop("is_named"):
+                    once.setdefault((record["name"], record["bits"]), record)
+        named = sorted(once.values(), key=lambda record: list(ROLES).index(record["role"]))
+        points = [
+            Point(
+                PADDING + across * (record["bits"] - sizes[0]) + record["shift"],
+                12 + down * math.log(costs[1] / record["value"]),
+                record["name"],
+                is_left=record["role"] == "allocated",
+            )
+            for record in named
+        ]
+        for record, place in zip(named, beside(points, NARROWEST), strict=True):
+            record |= {**place, "dx": place["dx"] + record["shift"]}
 
 
 def _above(low: float | None, floor: float) -> float | None:
@@ -395,16 +501,15 @@ def fisher_map(maps: Maps) -> Spec:
             "fisher": float(f"{own.fisher:.3g}"),
             "x": own.magnitude_rank,
             "y": own.fisher_rank,
-            "label": short_name(maps, own.unit) if own.is_named else "",
-            "side": "right" if own.magnitude_rank > 0.6 * len(probe.ranked) else "left",
-            "tone": _tone(own),
+            "tone": ("silent" if own.apart > 0 else "loud") if own.stands_out else "",
+            **place,
         }
         for probe in maps.probes
-        for own in probe.ranked
+        for own, place in zip(probe.ranked, _rank_names(maps, probe), strict=True)
     ]
-    n = len(maps.profile.units)
-    scale = alt.Scale(domain=[1, max(n, 2)], reverse=True, nice=False, padding=12)
-    axis = alt.Axis(tickCount=6, format="d", grid=False)
+    n = max(len(maps.profile.units), 2)
+    scale = alt.Scale(domain=[1, n], reverse=True, nice=False, padding=12)
+    axis = alt.Axis(values=sorted({1, *range(_step(n, 9), n + 1, _step(n, 9))}), format="d", grid=False)
     x = alt.X("x:Q", title="rank by weight magnitude, largest to the right", scale=scale, axis=axis)
     y = alt.Y("y:Q", title="rank by Fisher information, highest on top", scale=scale, axis=axis)
     base = blank().encode(
@@ -420,26 +525,40 @@ def fisher_map(maps: Maps) -> Spec:
     )
     tones = alt.Scale(domain=["silent", "loud", ""], range=[LINE, LOUD, NEUTRAL])
     color = alt.Color("tone:N", scale=tones, legend=None)
-    same = _line(1, max(n, 2)).mark_line(color=NEUTRAL, strokeDash=[4, 3], opacity=0.6)
+    same = _line(1, n).mark_line(color=NEUTRAL, strokeDash=[4, 3], opacity=0.6)
     dots = base.mark_circle(size=44, opacity=0.85).encode(color=color)
-    texts = []
-    for side, align, dx in (("right", "left", 7), ("left", "right", -7)):
-        own = base.transform_filter(f"datum.side == '{side}'").encode(text="label:N")
-        # Names are legible among dots: each stands on its own outline.
-        texts.append(own.mark_text(align=align, dx=dx, fontSize=11, stroke=PAPER, strokeWidth=4, strokeJoin="round"))
-        texts.append(own.mark_text(align=align, dx=dx, fontSize=11, color=INK))
     line = same.encode(x=alt.X("at:Q", scale=scale), y=alt.Y("at:Q", scale=scale))
-    chart = alt.layer(line, dots, *texts).properties(width="container", height=420)
+    chart = alt.layer(line, dots, *_names(base)).properties(width="container", height=420)
     return specify(
         chart, records, "Units by the rank of their weights' magnitude and the rank of their Fisher information."
     )
 
 
-def _tone(own: Ranked) -> str:
-    """Small weights with much information, the opposite, or neither."""
-    if not own.is_named:
-        return ""
-    return "silent" if own.magnitude_rank > own.fisher_rank else "loud"
+def _rank_names(maps: Maps, probe: ProbeMap) -> list[Record]:
+    """Names of the units that stand out, the furthest from the diagonal first."""
+    n = max(len(maps.profile.units), 2)
+    found = sorted((own for own in probe.ranked if own.stands_out), key=lambda own: -abs(own.apart))
+    points = [
+        Point(
+            12 + (NARROWEST - 24) * (n - own.magnitude_rank) / (n - 1),
+            12 + (420 - 24) * (own.fisher_rank - 1) / (n - 1),
+            short_name(maps, own.unit),
+            is_left=own.magnitude_rank <= 0.6 * n,
+        )
+        for own in found
+    ]
+    places = dict(zip((own.unit for own in found), beside(points, NARROWEST), strict=True))
+    return [places.get(own.unit, NOWHERE) for own in probe.ranked]
+
+
+def _names(base: Any) -> list[Any]:
+    """The names of points, legible among others: each stands on its own outline."""
+    named = base.transform_filter("datum.label != ''").encode(text="label:N", color=alt.value(INK))
+    place = {name: alt.expr(f"datum.{name}") for name in ("align", "dx", "dy")}
+    return [
+        named.mark_text(fontSize=11, stroke=PAPER, strokeWidth=4, strokeJoin="round", **place),
+        named.mark_text(fontSize=11, **place),
+    ]
 
 
 def statistics(maps: Maps) -> list[Spec]:
@@ -450,7 +569,7 @@ def statistics(maps: Maps) -> list[Spec]:
         if records := [
             record for probe in maps.probes for record in _statistic_records(probe) if record["name"] == title
         ]:
-            chart = _titled(_statistic().properties(width="container", height=110), title)
+            chart = _titled(_statistic(records).properties(width="container", height=110), title)
             made.append(specify(chart, records, f"{title} of each layer at full precision and at a format."))
     return made
 
@@ -460,7 +579,7 @@ def layer_statistics(maps: Maps, probe: ProbeMap) -> Spec:
     records = [record for record in _statistic_records(probe) if record["format"] == maps.judged]
     names = [name.replace("_", " ") for name in STATISTICS]
     facet = alt.Facet("name:N", sort=names, title=None, header=alt.Header(labelFontSize=12, labelAnchor="start"))
-    chart = _statistic().properties(width=160, height=100).facet(facet, columns=4).resolve_scale(y="independent")
+    chart = _statistic(records).properties(width=160, height=100).facet(facet, columns=4).resolve_scale(y="independent")
     about = f"Activations and attention of each layer at full precision (gray) and at {maps.judged} (red): {probe.probe.name}."
     return specify(chart, records, about)
 
@@ -479,8 +598,9 @@ def _statistic_records(probe: ProbeMap) -> list[Record]:
     ]
 
 
-def _statistic() -> Any:
-    axis = alt.Axis(tickMinStep=1, tickCount=6, format="d", grid=False)
+def _statistic(records: Sequence[Record]) -> Any:
+    layers = sorted({record["layer"] for record in records})
+    axis = alt.Axis(values=layers[:: _step(len(layers), 7)], format="d", grid=False)
     x = alt.X("layer:Q", title="layer", scale=alt.Scale(zero=False, nice=False, padding=6), axis=axis)
     base = blank().encode(
         x=x, tooltip=["layer:Q", alt.Tooltip("base:Q", title="full precision"), "lowered:Q", "format:N"]

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 
 from qbench import profiles, validation
+from qbench.allocate import Curve
 from qbench.contrasts import Contrast, format_of, side_by_side, silence
 from qbench.profiles import FULL_PRECISION, Cost, Probe, Profile, Unit
 from qbench.recommend import Recommendation, recommend
 from qbench.stats import Agreement, Interval, median_ratio, rank_correlation, ratio_of_sums
 from qbench.validation import Validation, mix_agreements
 
-N_LABELS = 4
-"""Units that stand out on a scatter and are named there, on each side of the diagonal."""
+UNKNOWN = Agreement(math.nan, Interval(math.nan, math.nan), 0)
+N_APART = 4
+"""Units that stand out by their ranks on each side of the diagonal; more where the last of them are as far from it."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,13 @@ class Ranked:
     fisher: float
     magnitude_rank: float
     fisher_rank: float
-    is_named: bool
-    """Whether it stands out."""
+    stands_out: bool
+    """Whether its ranks are among those that differ the most, and by a third of the units at least."""
+
+    @property
+    def apart(self) -> float:
+        """How far it is from the diagonal; above 0 are small weights that carry much information."""
+        return self.magnitude_rank - self.fisher_rank
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,13 @@ class ProbeMap:
 
     @property
     def silent(self) -> list[str]:
-        """Units that stand out for small weights that carry much information."""
-        return [own.unit for own in self.ranked if own.is_named and own.magnitude_rank > own.fisher_rank]
+        """Units that stand out for small weights that carry much information, the most first."""
+        return [own.unit for own in sorted(self.ranked, key=lambda own: -own.apart) if own.stands_out and own.apart > 0]
+
+    @property
+    def loud(self) -> list[str]:
+        """Units that stand out for large weights that carry little information, the least first."""
+        return [own.unit for own in sorted(self.ranked, key=lambda own: own.apart) if own.stands_out and own.apart < 0]
 
     def cell(self, unit: str, format: str) -> Cell:
         return next(cell for cell in self.cells if (cell.unit, cell.format) == (unit, format))
@@ -175,7 +187,11 @@ class Size:
     bits_per_weight: float
     predicted: Reading
     """The sum of what each unit costs alone."""
+    expected: Reading
+    """Of a mix: the same with what units do to one another (see `qbench.allocate.curve`). Formats are where that is read off."""
     measured: Reading
+    ratio: Agreement
+    """Of a mix: measured over expected, on different text."""
     to_allocated: Agreement
     """Of a control: its measured KL over that of the allocated mix, on the same text."""
     is_best: bool = False
@@ -230,7 +246,10 @@ def compute(
     first, *others = (probe.name for probe in profile.probes)
     contrasts = tuple(side_by_side(profile, first, own, format=judged, confidence=confidence) for own in others)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    sizes = [*(size for own in made for size in _formats(own)), *(size for own in validated for size in _mixes(own))]
+    sizes = [
+        *(size for own in made for size in _formats(own)),
+        *(size for own in validated for size in _mixes(own, profile)),
+    ]
     return Maps(profile, confidence, judged, layout, tuple(made), tuple(sizes), contrasts, sha256)
 
 
@@ -242,12 +261,15 @@ def _formats(own: ProbeMap) -> Iterable[Size]:
             "format",
             total.bits_per_weight,
             total.predicted,
+            Reading(math.nan, math.nan, math.nan),
             total.measured,
-            Agreement(math.nan, Interval(math.nan, math.nan), 0),
+            UNKNOWN,
+            UNKNOWN,
         )
 
 
-def _mixes(validated: Validation) -> Iterable[Size]:
+def _mixes(validated: Validation, profile: Profile) -> Iterable[Size]:
+    curves = {probe.name: Curve.of(probe) for probe in profile.probes}
     bits = {mix.name: mix.bits_per_weight for mix in validated.mixes}
     found = list(mix_agreements(validated))
     for probe in dict.fromkeys(own.probe for own in found):
@@ -260,7 +282,9 @@ def _mixes(validated: Validation) -> Iterable[Size]:
                 "allocated" if own is first else "control",
                 bits[own.mix],
                 Reading(*own.predicted),
+                Reading(own.expected, *(curves[probe].expected(end) for end in own.predicted[1:])),
                 Reading(*own.measured),
+                own.ratio,
                 own.to_allocated,
                 own is best,
             )
@@ -382,17 +406,18 @@ def _differ(cost: Cost, other: Cost, scored: Sequence[int], reach: float) -> boo
 def _ranked(units: Sequence[str], magnitude: Sequence[float], fisher: Sequence[float]) -> tuple[Ranked, ...]:
     known = [place for place, pair in enumerate(zip(magnitude, fisher, strict=True)) if not math.isnan(sum(pair))]
     ranks = [rankdata([-values[place] for place in known]) for values in (magnitude, fisher)]
-    apart = ranks[0] - ranks[1]  # above 0: small weights that carry much information
-    named: set[int] = set()
-    for sign in (1, -1):
-        for place in np.argsort(-sign * apart, kind="stable"):
-            if sign * apart[place] < len(known) / 3 or len([own for own in named if sign * apart[own] > 0]) == N_LABELS:
-                break
-            # Names side by side would cover each other.
-            if all(abs(ranks[1][place] - ranks[1][own]) > len(known) / 25 for own in named):
-                named.add(int(place))
+    apart = ranks[0] - ranks[1]
+    furthest = [np.sort(sign * apart)[-N_APART:] for sign in (1, -1)]
+    above, below = (max([len(known) / 3, *ends[:1]]) for ends in furthest)
     return tuple(
-        Ranked(units[own], magnitude[own], fisher[own], float(ranks[0][at]), float(ranks[1][at]), at in named)
+        Ranked(
+            units[own],
+            magnitude[own],
+            fisher[own],
+            float(ranks[0][at]),
+            float(ranks[1][at]),
+            not -below < apart[at] < above,
+        )
         for at, own in enumerate(known)
     )
 

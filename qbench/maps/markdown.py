@@ -18,6 +18,7 @@ from qbench.maps.wording import (
     findings,
     known,
     legend,
+    mix_columns,
     percent,
     points,
     short_name,
@@ -39,7 +40,7 @@ def render(maps: Maps) -> str:
         first, second = map(safe, contrast.probes)
         parts += [f"## {first} against {second}", _contrast(maps, contrast)]
     if mixes := [size for size in maps.sizes if size.role != "format"]:
-        parts += ["## Mixes", about_sizes(maps), _mixes(mixes)]
+        parts += ["## Mixes", about_sizes(maps), _mixes(maps, mixes)]
     parts += ["## How these numbers were made", f"{INTERVALS} {NOT_PREDICTED}"]
     parts.append(_list(f"{name}: {about}" for name, about in MEASURES.items()))
     parts.append(_list(f"{name}: {safe(value, None)}" for name, value in facts(maps)))
@@ -109,20 +110,21 @@ def _row(cells: dict[tuple[str, str], Cell], maps: Maps, unit: str) -> list[Cell
     return [cells[unit, format] for format in maps.formats]
 
 
-def _mixes(sizes: Sequence[Size]) -> str:
+def _mixes(maps: Maps, sizes: Sequence[Size]) -> str:
     rows = [
         [
             safe(size.name),
             safe(size.probe),
             f"{size.bits_per_weight:.3f}",
             known(size.predicted),
+            known(size.expected),
             known(size.measured),
+            known(size.ratio),
             known(size.to_allocated),
         ]
         for size in sizes
     ]
-    head = ["", "probe", "bits per weight", f"predicted, {KL}", f"measured, {KL}", "measured, over the allocated mix's"]
-    return as_table(head, rows)
+    return as_table(["", "probe", *mix_columns(maps)], rows)
 
 
 def _contrast(maps: Maps, contrast: Contrast) -> str:

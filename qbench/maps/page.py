@@ -7,18 +7,23 @@ from qbench.contrasts import Contrast
 from qbench.maps import charts
 from qbench.maps.compute import STATISTICS, Maps, ProbeMap, Size
 from qbench.maps.wording import (
+    ABOUT_BITS,
+    CERTAIN,
     INTERVALS,
     KL,
     MEASURES,
     NOT_PREDICTED,
     about_sizes,
+    about_standing_out,
     by_cost,
+    certain,
     evidence,
     facts,
     figure,
     findings,
     interval,
     legend,
+    mix_columns,
     percent,
     points,
     short_name,
@@ -46,7 +51,7 @@ def render(maps: Maps) -> str:
         title=title(maps),
         kicker="qbench sensitivity",
         notice=DEMONSTRATION if maps.profile.model.name == "nano" else "",
-        glance=_glance(maps, maps.probes[0]),
+        glances=[_glance(maps, probe) for probe in maps.probes],
         findings=findings(maps),
         parts=parts,
         method=f"{INTERVALS} {NOT_PREDICTED}",
@@ -86,17 +91,17 @@ def _parts(maps: Maps) -> Iterable[Part]:
         "difference",
         "Two kinds of text",
         f"Each {maps.profile.unit}'s share of the predicted cost at {maps.judged} on one probe, less its share on another. Red weighs more "
-        f"on the first, blue on the second; a cell without color may not differ at all. The {level} intervals hold for all {units(maps)} "
-        "at once.",
+        "on the first, blue on the second.",
         "differences",
         "natural panels",
+        legend=[(CERTAIN, certain(maps))],
         folded=[_contrast(maps, contrast) for contrast in maps.contrasts],
     )
     yield Part(
         "pareto",
         "Cost and size",
-        f"KL of the whole model against its size, with {level} intervals: measured (filled), and predicted as the sum of what each of the "
-        f"{units(maps)} costs alone (hollow). {about_sizes(maps)}",
+        f"KL of the whole model against its size: measured (filled), with {level} intervals, and the sum of what each of the {units(maps)} "
+        f"is predicted to cost alone (dash). {about_sizes(maps)} Bits per weight are {ABOUT_BITS}.",
         "pareto",
         "narrow",
         probe,
@@ -114,9 +119,9 @@ def _parts(maps: Maps) -> Iterable[Part]:
     yield Part(
         "silent",
         "Small weights that matter",
-        f"Weight magnitude: {MEASURES['weight magnitude']} Fisher information: {MEASURES['Fisher information']} Above the "
-        "diagonal, in red, are units that a policy by magnitude would lower first although the text's likelihood hangs on them; below it "
-        "the opposite. Neither is a cost: they are what is often ranked by instead.",
+        f"Weight magnitude: {MEASURES['weight magnitude']} Fisher information: {MEASURES['Fisher information']} A policy by magnitude "
+        "would lower the units above the diagonal first although the text's likelihood hangs on them; below it the opposite. "
+        f"{about_standing_out(maps)} Neither is a cost: they are what is often ranked by instead.",
         "fisher",
         "narrow",
         probe,
@@ -168,7 +173,7 @@ def _glance(maps: Maps, probe: ProbeMap) -> Grid:
         for total in probe.totals
     ]
     head = ["", f"all {units(maps)}, each alone, {KL}", f"measured, all at once, {KL}", "dearest, its share"]
-    return Grid(head, rows, f"Every format at a glance, on {probe.probe.name}")
+    return Grid(head, rows, f"Every format at a glance, on {probe.probe.name}", is_named=True)
 
 
 def _checks(maps: Maps) -> Grid:
@@ -193,11 +198,16 @@ def _silence(maps: Maps) -> Grid:
         [
             Entry(own.probe.name.replace("_", " ")),
             Entry(figure(own.silence.value), interval(own.silence)),
-            Entry(", ".join(short_name(maps, unit) for unit in own.silent) or "none"),
+            *(Entry(", ".join(short_name(maps, unit) for unit in side) or "none") for side in (own.silent, own.loud)),
         ]
         for own in maps.probes
     ]
-    head = ["", "rank correlation of magnitude and Fisher", "stand out: small weights, high information"]
+    head = [
+        "",
+        "rank correlation of magnitude and Fisher",
+        "stand out: small weights, high information",
+        "large weights, low information",
+    ]
     return Grid(head, rows, "Weight magnitude against Fisher information", is_text=True)
 
 
@@ -217,7 +227,11 @@ def _advice(maps: Maps, advice: Recommendation) -> Grid:
     )
     about = f"{advice.format} on {advice.probe}: {advice.source} cost a byte saved"
     return Grid(
-        ["", "verdict", f"{advice.source} cost a byte saved, over the whole model's"], shown, about, is_text=True
+        ["", "verdict", f"{advice.source} cost a byte saved, over the whole model's"],
+        shown,
+        about,
+        is_text=True,
+        is_named=True,
     )
 
 
@@ -226,15 +240,16 @@ def _mixes(maps: Maps) -> Grid:
         [
             Entry(size.name, size.probe, "total" if size.role == "allocated" else ""),
             Entry(f"{size.bits_per_weight:.3f}"),
-            Entry(figure(size.predicted.value), interval(size.predicted)),
-            Entry(figure(size.measured.value), interval(size.measured)),
+            *(
+                Entry(figure(own.value), interval(own))
+                for own in (size.predicted, size.expected, size.measured, size.ratio)
+            ),
             Entry(figure(size.to_allocated.value), interval(size.to_allocated), _tone(size)),
         ]
         for size in maps.sizes
         if size.role != "format"
     ]
-    head = ["", "bits per weight", f"predicted, {KL}", f"measured, {KL}", "measured, over the allocated mix's"]
-    return Grid(head, rows, "Allocated mixes and their controls")
+    return Grid(["", *mix_columns(maps)], rows, "Allocated mixes and their controls", is_named=True)
 
 
 def _tone(size: Size) -> str:
@@ -268,7 +283,7 @@ def _numbers(maps: Maps, probe: ProbeMap) -> Grid:
         ]
         for unit in by_cost(maps, probe)[:N_ROWS]
     ]
-    return Grid(["", *maps.formats], rows, f"Predicted cost on {probe.probe.name}")
+    return Grid(["", *maps.formats], rows, f"Predicted cost on {probe.probe.name}", is_named=True)
 
 
 def _measured(maps: Maps, probe: ProbeMap) -> Grid:

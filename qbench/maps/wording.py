@@ -4,13 +4,18 @@ import math
 import re
 from collections.abc import Mapping
 
-from qbench.maps.compute import Maps, Mark, ProbeMap, Reading
+from qbench.maps.compute import N_APART, Maps, Mark, ProbeMap, Reading
+from qbench.profiles import Probe
 from qbench.recommend import FACTOR, Standing
 from qbench.report.wording import MISSING
 from qbench.stats import Agreement
 
 KL = "nats a token"
 COST = "predicted cost"
+SUM = "sum of its units"
+"""What each unit of a format or of a mix costs alone, added up."""
+CERTAIN = "●"
+"""On a cell whose difference is certain."""
 MARKS = {
     Mark.NOTHING: "not distinguishable from 0",
     Mark.NEIGHBOURS: "not distinguishable from its neighbours",
@@ -20,7 +25,7 @@ MARKS = {
 
 def legend(maps: Maps) -> list[tuple[str, str]]:
     """Every mark and what it means."""
-    level = f"{100 * maps.confidence:g} %"
+    level = _level(maps)
     return [
         (Mark.NOTHING, f"not distinguishable from 0: its {level} interval reaches 0"),
         (
@@ -46,10 +51,18 @@ NOT_PREDICTED = (
     "the sum of both only while both are small, so at 2 or 3 bits the sum can be far off; anything about text unlike the probe's; and "
     "anything about activations or caches that are quantized too."
 )
+ABOUT_BITS = (
+    "of the whole model, with what no format applies to, such as norms, at full precision; qbench levels counts a lowered weight "
+    "alone"
+)
 INTERVALS = (
     "Intervals are over the sequences of the probe, Student's t: where another draw of as many sequences like these would land. They hold "
     "one by one; of a map of hundreds of cells, some of the marks are chance."
 )
+
+
+def _level(maps: Maps) -> str:
+    return f"{100 * maps.confidence:g} %"
 
 
 def title(maps: Maps) -> str:
@@ -59,6 +72,10 @@ def title(maps: Maps) -> str:
 def units(maps: Maps) -> str:
     """What the units are, in the plural."""
     return f"{maps.profile.unit}s"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun if n == 1 else f'{noun}s'}"
 
 
 def short_name(maps: Maps, unit: str) -> str:
@@ -173,8 +190,37 @@ def about_sizes(maps: Maps) -> str:
         return formats
     return (
         f"{formats} A mix that qbench allocate chose stands beside controls of the same size that know less, all measured on text that "
-        "the profile was not made from; of the controls, the best is named. A control above 1 in the last column is worse than the "
-        "allocated mix."
+        "the profile was not made from; of the controls, the best is named. What a mix is expected to cost (ring) is what qbench "
+        f"allocate promises: the sum of its {units(maps)} with what they do to one another, read off the formats that were measured. "
+        "A control above 1 in the last column is worse than the allocated mix."
+    )
+
+
+def mix_columns(maps: Maps) -> list[str]:
+    """What is said of each mix."""
+    return [
+        "bits per weight",
+        f"sum of its {units(maps)}, each alone, {KL}",
+        f"expected, {KL}",
+        f"measured, {KL}",
+        "measured / expected",
+        "measured, over the allocated mix's",
+    ]
+
+
+def certain(maps: Maps) -> str:
+    """When a difference between two probes is certain."""
+    return (
+        f"certain: the interval of the difference leaves out 0. A cell without a dot may not differ at all. The {_level(maps)} intervals "
+        f"hold for all {units(maps)} at once."
+    )
+
+
+def about_standing_out(maps: Maps) -> str:
+    """Which units the map of ranks picks out."""
+    return (
+        f"Colored and listed are the {N_APART} on each side (more at a tie) whose ranks differ the most, by a third of all {units(maps)} "
+        "at least; the figure names those for whose name there is room."
     )
 
 
@@ -185,22 +231,15 @@ def facts(maps: Maps) -> list[tuple[str, str]]:
         f"{name} ({level.bits} bits, groups of {level.group_size or 'a row'}, {'symmetric' if level.symmetric else 'with zero points'})"
         for name, level in profile.formats.items()
     )
-    probes = [
-        (
-            f"probe {probe.name}",
-            f"{', '.join(probe.tasks)}; {_responses(probe.responses)}{f', {probe.split} split' if probe.split else ''}; "
-            f"{probe.n_sequences} sequences, {probe.n_scored:,} scored of {probe.n_tokens:,} tokens"
-            f"{f', {probe.n_left_out} items too long' if probe.n_left_out else ''}; SHA-256 {probe.sha256[:16]}",
-        )
-        for probe in (own.probe for own in maps.probes)
-    ]
+    probes = [(f"probe {own.probe.name}", _text_of(own.probe)) for own in maps.probes]
     return [
         (
             "model",
             f"{profile.model.name}, SHA-256 {profile.model.sha256[:16]}, {profile.model.n_parameters:,} parameters",
         ),
-        ("units", f"{len(profile.units)} {units(maps)}"),
+        ("units", _counted(len(profile.units), profile.unit)),
         ("formats", formats),
+        ("bits per weight", ABOUT_BITS),
         *probes,
         ("draws", f"{profile.draws} a sequence, seed {profile.seed}"),
         ("asked for", _pairs(profile.settings)),
@@ -209,6 +248,16 @@ def facts(maps: Maps) -> list[tuple[str, str]]:
         ("intervals", f"{100 * maps.confidence:g} %"),
         ("profile", f"SHA-256 {maps.sha256[:16]}"),
     ]
+
+
+def _text_of(probe: Probe) -> str:
+    """What text a probe is."""
+    split = f", {probe.split} split" if probe.split else ""
+    too_long = f", {_counted(probe.n_left_out, 'item')} too long" if probe.n_left_out else ""
+    return (
+        f"{', '.join(probe.tasks)}; {_responses(probe.responses)}{split}; {_counted(probe.n_sequences, 'sequence')}, "
+        f"{probe.n_scored:,} scored of {_counted(probe.n_tokens, 'token')}{too_long}; SHA-256 {probe.sha256[:16]}"
+    )
 
 
 def _pairs(table: Mapping[str, str]) -> str:

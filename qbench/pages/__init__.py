@@ -46,6 +46,8 @@ class Grid:
     about: str
     """Its accessible name."""
     is_text: bool = False
+    is_named: bool = False
+    """Whether its name stands above it, where the heading does not say as much: on which probe it is, for one."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Menu:
     name: str
     options: Options
     chosen: str = ""
+
+    @property
+    def says(self) -> str:
+        """What the chosen option is called, before a reader chooses."""
+        return dict(self.options)[self.chosen or self.options[0][0]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ def render(
         template: what fills the blocks of page.html, which see ``content``.
         style: CSS beside page.css.
         scripts: JavaScript beside that of the figures.
-        content: what page.html names: title, kicker, notice, glance, findings, parts, method, provenance.
+        content: what page.html names: title, kicker, notice, glances, findings, parts, method, provenance.
     """
     environment = jinja2.Environment(
         autoescape=True,

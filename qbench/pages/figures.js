@@ -37,10 +37,11 @@ function recolored(value, key) {
   return value;
 }
 
+const menusOf = (name) => [...document.querySelectorAll("select[data-figure]")].filter((menu) => menu.dataset.figure === name);
+
 // What the menus of a figure choose: values of its parameters, and the records that have them.
 function chosen(name, spec) {
-  const menus = [...document.querySelectorAll("select[data-figure]")].filter((menu) => menu.dataset.figure === name);
-  const choice = Object.fromEntries(menus.map((menu) => [menu.dataset.param, menu.value]));
+  const choice = Object.fromEntries(menusOf(name).map((menu) => [menu.dataset.param, menu.value]));
   const fits = (record) => Object.entries(choice).every(([param, value]) => !(param in record) || record[param] === value);
   const params = (spec.params ?? []).map((param) => ({ ...param, value: choice[param.name] ?? param.value }));
   const data = spec.datasets.data.filter(fits);
@@ -59,6 +60,7 @@ async function draw(place, name, spec) {
 
 async function drawChart(place) {
   const name = place.dataset.chart;
+  for (const menu of menusOf(name)) byId(`${menu.id}-said`).textContent = menu.selectedOptions[0].textContent;
   const spec = specs[name];
   if (!Array.isArray(spec)) return draw(place, name, spec);
   if (!place.childElementCount) place.append(...spec.map(() => document.createElement("div")));
@@ -69,6 +71,16 @@ async function drawAll() {
   for (const place of document.querySelectorAll("[data-chart]")) await drawChart(place);
   document.body.dataset.theme = darkTheme.matches ? "dark" : "light"; // everything is drawn
 }
+
+// Nothing can be opened on paper, so what is folded is printed open.
+let unfolded = [];
+window.addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll(":is(section, .glance) > details:not([open])")];
+  for (const folded of unfolded) folded.open = true;
+});
+window.addEventListener("afterprint", () => {
+  for (const folded of unfolded) folded.open = false;
+});
 
 let drawing = drawAll();
 const then = (step) => () => {

@@ -12,6 +12,7 @@ Record = dict[str, Any]
 INK, NEUTRAL, PAPER = "#1d232b", "#7a828c", "#f5f4f1"
 LOSS, GAIN = "#b2352b", "#2466a8"
 LINE, BAND = "#b2362c", "#c9685f"
+LOSS_MARK, GAIN_MARK = "#a3291f", "#1f5c99"
 HEAT = (PAPER, "#f2cf9f", "#e0855a", "#b0342a", "#5c0f1c")
 """From the least to the most, ever further from the page."""
 ON_HEAT = "#fdfcfb"
@@ -22,6 +23,8 @@ DARK = {
     PAPER: "#262b32",
     LINE: "#ef8a7d",
     BAND: "#d9766b",
+    LOSS_MARK: "#f0958a",
+    GAIN_MARK: "#86b8ec",
     **dict(zip(HEAT[1:], ("#5a3431", "#a2493a", "#ea8a5e", "#ffe3b3"), strict=True)),
     ON_HEAT: "#241012",
 }

@@ -49,7 +49,7 @@ def render(table: Table) -> str:
         title=title(table),
         kicker=" · ".join(filter(None, ("qbench report", table.provenance.run))),
         notice=DEMONSTRATION if table.provenance.is_demonstration else "",
-        glance=_glance(table),
+        glances=[_glance(table)],
         findings=findings(table),
         parts=[part for part in _parts(table, specs) if part.figure or part.grids],
         method=method(table),
