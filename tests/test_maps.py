@@ -617,6 +617,17 @@ def test_paper_shows_what_is_folded(chromium: WebDriver, folder: Path) -> None:
     assert is_open() == [True, *[False] * (len(is_open()) - 1)]
 
 
+def test_a_page_of_one_sequence_draws_without_a_complaint(chromium: WebDriver, tmp_path: Path) -> None:
+    maps = computed(synthetic(2, formats=("q4",), probes=("numerical",), n_sequences=1), tmp_path)
+    (tmp_path / "one.html").write_text(render(maps), encoding="utf-8")
+    page = show(chromium, tmp_path / "one.html")
+    assert page.find_elements(By.CSS_SELECTOR, "#layers svg .mark-rect")
+    assert page.find_elements(By.TAG_NAME, "select") == page.find_elements(
+        By.ID, "heatmaps-colors"
+    )  # nothing else to choose
+    assert complaints(page) == []
+
+
 def test_a_dark_page_and_a_phone_show_the_same(chromium: WebDriver, folder: Path) -> None:
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

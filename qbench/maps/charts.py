@@ -297,7 +297,8 @@ def _bars(maps: Maps, records: Sequence[Record]) -> Any:
     )
     columns = base.mark_bar(color=BAND, opacity=0.75).encode(y=alt.Y("value:Q", title=KL, axis=y_axis))
     rules = base.mark_rule(color=INK).encode(y=alt.Y("low:Q", title=KL, axis=y_axis), y2="high:Q")
-    return alt.layer(columns, rules)
+    has_intervals = any(record["low"] is not None for record in records)
+    return alt.layer(columns, *([rules] if has_intervals else []))
 
 
 def _step(n: int, most: int) -> int:
@@ -354,16 +355,17 @@ def pareto(maps: Maps) -> Spec:
     for record in records:
         record["low"] = _above(record["low"], min(values) / 2)
     ends = [end for record in records for end in (record["low"], record["high"]) if end is not None] + values
-    costs = min(ends), max(ends) * (1 if max(ends) > min(ends) else 2)
+    low, high = min(ends), max(ends)
+    if high < 10 * low:  # else no decade may lie between them
+        low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** (math.floor(math.log10(high)) + 1)
+    costs = low, high
     bits = [record["bits"] for record in records] or [0.0]
     sizes = (min(bits), max(bits)) if max(bits) > min(bits) else (bits[0] - 0.5, bits[0] + 0.5)
     _name_sizes(records, sizes, costs)
     axis = alt.Axis(grid=False, tickCount=8)
     x_scale = alt.Scale(domain=sizes, nice=False, padding=PADDING)
     x = alt.X("bits:Q", title="bits per weight", scale=x_scale, axis=axis)
-    decades = [
-        10.0**power for power in range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
-    ]
+    decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
     y_axis = alt.Axis(values=decades, **_numbers([min(values)]))
     scale = alt.Scale(type="log", domain=costs, nice=False, padding=12)
 
