@@ -450,7 +450,7 @@ def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
         assert "–" in text
 
 
-def test_a_single_sequence_is_drawn_without_intervals(tmp_path: Path) -> None:
+def test_a_single_sequence_has_no_end_to_draw_and_no_plural(tmp_path: Path) -> None:
     maps = computed(synthetic(2, formats=("q8", "q4"), n_sequences=1), tmp_path)
     assert all(record["low"] is None for record in records(charts.pareto(maps)) + records(charts.agreement(maps)))
     assert "1 sequence," in render(maps)
