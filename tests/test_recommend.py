@@ -115,7 +115,10 @@ def test_depth_is_a_rival_in_either_direction() -> None:
     assert lead.value == pytest.approx(float(scipy_stats.spearmanr(noisy, measured).statistic) - 1)
     assert lead.interval.high <= 0
     shuffled = np.random.default_rng(1).permutation(20)
-    assert rank_advantage(measured, shuffled, measured).interval.low > 0
+    ahead = rank_advantage(measured, shuffled, measured)
+    assert ahead.interval.low > 0
+    assert ahead.interval.high <= 1  # no correlation exceeds another's size by more
+    assert math.isnan(rank_advantage(measured[:4], shuffled[:4], measured[:4]).interval.low)
 
 
 def test_the_interval_of_a_median_ratio_is_the_binomial_one() -> None:

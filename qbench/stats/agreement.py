@@ -93,7 +93,7 @@ def rank_advantage(
     down = math.hypot(own.value - own.interval.low, against.high - size)
     up = math.hypot(own.interval.high - own.value, size - against.low)
     value = own.value - size
-    return Agreement(value, Interval(value - down, value + up), own.n)
+    return Agreement(value, Interval(value - down, value + up).within(-1, 1), own.n)
 
 
 def prediction_reach(predicted: ArrayLike, measured: ArrayLike, *, confidence: float = 0.95) -> float:
