@@ -69,12 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_sweep(commands: Any) -> None:
     sweep = _command(commands, "sweep", _sweep, "evaluate a model at several levels, then report (the main job)")
-    sweep.add_argument(
-        "--model",
-        default="",
-        metavar="PATH",
-        help="folder or hub id (default: nano, the reference model in the package)",
-    )
+    _model_option(sweep, "folder or hub id (default: nano, the reference model in the package)")
     sweep.add_argument(
         "--levels",
         type=_names,
@@ -146,6 +141,10 @@ def _add_sweep(commands: Any) -> None:
     _report_options(sweep)
 
 
+def _model_option(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--model", type=_model, metavar="PATH", help=text)
+
+
 def _harness_options(command: argparse.ArgumentParser) -> None:
     """What every door that loads a model and tasks hands on to lm_eval."""
     command.add_argument(
@@ -200,12 +199,7 @@ def _add_sensitivity(commands: Any) -> None:
     sensitivity = _command(
         commands, "sensitivity", _sensitivity, "find out which parts of a model can be lowered, and what it costs"
     )
-    sensitivity.add_argument(
-        "--model",
-        default="",
-        metavar="PATH",
-        help="folder or hub id (default: nano, the reference model in the package)",
-    )
+    _model_option(sensitivity, "folder or hub id (default: nano, the reference model in the package)")
     sensitivity.add_argument(
         "--tasks",
         action="append",
@@ -269,9 +263,13 @@ def _add_validate(what: Any) -> None:
     validate.add_argument("profile", type=Path, metavar="FILE", help="that qbench sensitivity wrote")
     validate.add_argument("mix", type=Path, metavar="MIX", help="that qbench allocate wrote")
     validate.add_argument(
-        "controls", type=Path, nargs="*", metavar="CONTROL", help="mixes of its size (default: those written beside it)"
+        "controls",
+        type=Path,
+        nargs="*",
+        metavar="CONTROL",
+        help="mixes of its size (default: those that allocate wrote of it)",
     )
-    validate.add_argument("--model", default="", metavar="PATH", help="folder or hub id, the profile's (default: nano)")
+    _model_option(validate, "folder or hub id, the profile's (default: nano)")
     validate.add_argument(
         "--run", type=Path, metavar="DIR", help="folder to write to, and to continue in (default: runs/MIX-validation)"
     )
@@ -370,7 +368,7 @@ def _add_allocate(commands: Any) -> None:
         type=_named_number,
         action="append",
         metavar="PROBE=W",
-        help="weight of a probe in the KL that a budget is spent on (default: all alike)",
+        help="weight of a probe in the KL that a budget is spent on (default: 1 for each that is not named)",
     )
     allocate.add_argument(
         "--formats", type=_names, metavar="A,B,…", help="formats to choose from, fp16 too (default: the profile's)"
@@ -482,7 +480,17 @@ def _report_options(command: argparse.ArgumentParser) -> None:
 
 
 def _names(text: str) -> list[str]:
-    return [name for name in (part.strip() for part in text.split(",")) if name]
+    names = [name for name in (part.strip() for part in text.split(",")) if name]
+    if not names:
+        raise argparse.ArgumentTypeError(f"names nothing: {text!r}; leave it out for the default")
+    return names
+
+
+def _model(text: str) -> str:
+    # nano is what a command without --model is about; an unset variable of a shell is not a wish for it.
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; name a folder or a hub id, or leave it out for nano")
+    return text
 
 
 def _named_number(text: str) -> tuple[str, float]:
@@ -522,7 +530,7 @@ def _sweep(options: argparse.Namespace) -> int:
     from qbench.report import check_formats
 
     check_formats(options.formats or ())  # before the work, not after it
-    names.check(options.model, options.levels or (), options.tasks or (), options.include_path or ())
+    names.check(options.model or "", options.levels or (), options.tasks or (), options.include_path or ())
 
     from lm_eval.utils import simple_parse_args_string
 
@@ -530,6 +538,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
     wanted = _given(
         options,
+        "model",
         "levels",
         "engine",
         "model_backend",
@@ -550,7 +559,7 @@ def _sweep(options: argparse.Namespace) -> int:
         "margin",
         "confidence",
     )
-    finished = sweep(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
+    finished = sweep(**wanted, model_args=simple_parse_args_string(options.model_args))
     return _write_report(finished.dir, options)
 
 
@@ -558,15 +567,17 @@ def _sensitivity(options: argparse.Namespace) -> int:
     from qbench import names
 
     names.check_probes(
-        options.model, options.formats or (), options.tasks or (), options.measure, options.include_path or ()
+        options.model or "", options.formats or (), options.tasks or (), options.measure, options.include_path or ()
     )
 
     from lm_eval.utils import simple_parse_args_string
 
-    from qbench.sensitivity import sensitivity
+    from qbench.sensitivity import DEFAULT_OUT, sensitivity
+    from qbench.sensitivity.summary import summary
 
     wanted = _given(
         options,
+        "model",
         "tasks",
         "formats",
         "unit",
@@ -580,17 +591,20 @@ def _sensitivity(options: argparse.Namespace) -> int:
         "batch_tokens",
         "include_path",
     )
-    profile = sensitivity(options.model, **wanted, model_args=simple_parse_args_string(options.model_args))
-    return _show(profile)
+    out = options.out or DEFAULT_OUT
+    print(summary(sensitivity(**wanted, model_args=simple_parse_args_string(options.model_args)), out), out, sep="\n\n")
+    return 0
 
 
 def _sensitivity_validate(options: argparse.Namespace) -> int:
     from lm_eval.utils import simple_parse_args_string
 
-    from qbench.sensitivity.validate import validate
+    from qbench.sensitivity.validate import default_run, validate
+    from qbench.validation import FILE, REPORT
 
     wanted = _given(
         options,
+        "model",
         "run",
         "sequences",
         "tasks",
@@ -604,7 +618,9 @@ def _sensitivity_validate(options: argparse.Namespace) -> int:
         "include_path",
     )
     arguments = simple_parse_args_string(options.model_args)
-    print(validate(options.profile, options.mix, options.controls, model=options.model, **wanted, model_args=arguments))
+    print(validate(options.profile, options.mix, options.controls, **wanted, model_args=arguments))
+    folder = options.run or default_run(options.mix)
+    print(folder / FILE, folder / REPORT, sep="\n")
     return 0
 
 

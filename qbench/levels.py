@@ -206,8 +206,6 @@ def resolve(name: str) -> Rung:
     if name in shipped_mixes():
         return read_mix(shipped_mixes()[name])
     if Path(name).suffix in {".yaml", ".yml"}:
-        if not Path(name).is_file():
-            raise MixError(f"There is no mix file {name}.")
         return read_mix(Path(name))
     if name.startswith(AS_IS):
         if not name.removeprefix(AS_IS):
@@ -243,19 +241,50 @@ def shipped_mixes() -> dict[str, Path]:
 
 
 def read_mix(path: Path) -> Mix:
-    """Read a mix from its YAML file: ``default``, ``rules`` with ``modules``, ``layers`` and ``level``."""
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise MixError(f"The mix {path} cannot be read ({error}).") from None
+    """Read a mix from its YAML file: ``default``, ``rules`` with ``modules``, ``layers`` and ``level``.
+
+    Raises:
+        MixError: there is no such file, or it is no mix; the message says where.
+    """
+    config = _read_yaml(path)
+    if config is None:
+        raise MixError(f"The mix {path} is empty; it needs a default level and a list of rules.")
     if not isinstance(config, Mapping) or not {"default", "rules"} <= config.keys():
         raise MixError(f"The mix {path} needs a default level and a list of rules.")
+    if not isinstance(config["rules"] or [], list):
+        raise MixError(f"The rules of the mix {path} are no list; each begins with a dash.")
     return Mix(
         name=path.stem,
         default=_plain_level(config["default"], path),
         rules=tuple(_read_rule(entry, path) for entry in config["rules"] or ()),
         about=str(config.get("about", "")),
     )
+
+
+def _read_yaml(path: Path) -> Any:
+    """
+    Raises:
+        MixError: there is no such file, or it is no YAML.
+    """
+    if not path.is_file():
+        raise MixError(f"There is no mix file {path}.")
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark or error.context_mark
+        where = f" at line {place.line + 1}, column {place.column + 1}" if place else ""
+        why = " ".join(str(error.problem or error.context).split())
+        raise MixError(f"The mix {path} is no YAML{where} ({why}); mend it there.") from None
+    except OSError as error:
+        raise MixError(f"The mix {path} cannot be read ({error.strerror}).") from None
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ):  # not UTF-8, forbidden characters, a date that there is not, too deep
+        raise MixError(
+            f"The mix {path} is no YAML; it must be a text file with a default level and a list of rules."
+        ) from None
 
 
 def _read_rule(entry: Any, path: Path) -> Rule:

@@ -85,10 +85,16 @@ def check_sequences(sequences: int) -> None:
 
 
 def probe(argument: str) -> tuple[str, list[str]]:
-    """The name and the patterns of one probe: ``qbench_numerical_*`` is called numerical; ``NAME=A,B`` names itself."""
-    name, is_named, patterns = argument.rpartition("=")
-    parts = [part for part in (part.strip() for part in patterns.split(",")) if part]
-    return (name if is_named else "+".join(map(_short, parts))), parts
+    """The name and the patterns of one probe: ``qbench_numerical_*`` is called numerical; ``NAME=A,B`` names itself.
+
+    Raises:
+        ProfileError: it names nothing, or is neither.
+    """
+    name, is_named, patterns = argument.partition("=")
+    parts = [part for part in (part.strip() for part in (patterns if is_named else name).split(",")) if part]
+    if not parts or "=" in patterns or (is_named and not name.strip()):
+        raise ProfileError(f"{argument!r} is no probe; write --tasks TASKS, or --tasks NAME=TASKS to give it a name.")
+    return (name.strip() if is_named else "+".join(map(_short, parts))), parts
 
 
 def _short(pattern: str) -> str:

@@ -263,13 +263,8 @@ def read(path: Path) -> Profile:
     Raises:
         ProfileError: there is no such file, it is of another schema, or it contradicts itself.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
-        version = content.pop("schema_version")
-    except FileNotFoundError:
-        raise ProfileError(f"There is no {path}; qbench sensitivity --out {path} writes it.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _unreadable(path, str(error)) from None
+    content = read_object(path, "sensitivity profile", "qbench sensitivity", parse_constant=_no_constant)
+    version = content.pop("schema_version")
     if version != SCHEMA_VERSION:
         raise ProfileError(
             f"{path} has schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}. Use the qbench that wrote it, or run "
@@ -281,6 +276,37 @@ def read(path: Path) -> Profile:
         raise _unreadable(path, str(error)) from None
     _check(profile, path)
     return profile
+
+
+def read_object(path: Path, what: str, command: str, **options: Any) -> dict[str, Any]:
+    """The JSON object in a file that a command wrote, with its ``schema_version``.
+
+    Raises:
+        ProfileError: there is no such file, or it holds something else; the message says what, without a codec's own words.
+    """
+    if path.is_dir():
+        raise ProfileError(f"{path} is a folder; name the {what} in it, a .json file.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), **options)
+    except FileNotFoundError:
+        raise ProfileError(f"There is no {what} {path}; {command} writes one.") from None
+    except json.JSONDecodeError as error:
+        why = f"it is not JSON from line {error.lineno}, column {error.colno} on"
+    except UnicodeDecodeError:
+        why = "it is not UTF-8 text"
+    except OSError as error:
+        why = str(error.strerror)
+    except RecursionError:
+        why = "it is nested too deep"
+    except ValueError as error:
+        why = str(error)
+    else:
+        if isinstance(content, dict) and "schema_version" in content:
+            return content
+        why = "it has no schema_version"
+    raise ProfileError(
+        f"{path} cannot be read as a {what} ({why}). Name the file that {command} wrote, or run it again."
+    )
 
 
 def _unreadable(path: Path, why: str) -> ProfileError:

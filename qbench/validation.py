@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from qbench.recommend import ON_FRESH_TEXT, Evidence, weigh
 from qbench.records import write_atomically
 from qbench.stats import MIN_UNITS, Agreement, median_ratio, rank_correlation, ratio_of_independent, ratio_of_sums
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "validation.json"
 REPORT = "validation.md"
 
@@ -117,6 +117,8 @@ class Validation:
     run: str
     """Folder of the sweep over the test items; empty where none was made."""
     test: tuple[Difference, ...]
+    settings: dict[str, str] = field(default_factory=dict)
+    """What was asked for, profile and mixes by their SHA-256: the same settings make the same file."""
 
     @property
     def allocated(self) -> MixCheck:
@@ -146,13 +148,13 @@ def read(path: Path) -> Validation:
     Raises:
         ProfileError: there is none, it is of another schema, or damaged.
     """
+    content = profiles.read_object(path, "validation", "qbench sensitivity validate")
+    version = content.pop("schema_version")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content.pop("schema_version")
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}")
         validation: Validation = profiles.from_json(Validation, content, "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, QBenchError) as error:
+    except (ValueError, QBenchError) as error:
         raise ProfileError(
             f"{path} cannot be read as a validation ({error}). Run qbench sensitivity validate again."
         ) from None
@@ -294,7 +296,7 @@ def markdown(validation: Validation) -> str:
 
 def _head(validation: Validation) -> str:
     sizes = ", ".join(
-        f"{safe(text.name)}: {len(text.items)} sequences, {sum(text.scored):,} scored tokens"
+        f"{safe(text.name)}: {len(text.items)} {'sequence' if len(text.items) == 1 else 'sequences'}, {sum(text.scored):,} scored tokens"
         for text in validation.texts
     )
     return (

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qbench import profiles
 from qbench.allocate import Allocation, allocate
+from qbench.allocate.files import controls_beside
 from qbench.allocate.rules import as_yaml, mix_of
 from qbench.allocate.solve import Limit, choose, total
 from qbench.cli import EXIT_BAD_INPUT, main
@@ -191,7 +192,7 @@ def test_the_realised_size_is_never_above_the_budget(bits: float, profile: Path)
 
 
 def test_the_allocated_mix_is_predicted_to_cost_least(profile: Path) -> None:
-    found = allocate(profile, bits=4.0, weight={"numerical": 1.0}, controls=True)
+    found = allocate(profile, bits=4.0, weight={"language": 0.0}, controls=True)
     names = [control.name.removeprefix("mix-") for control in found.controls]
     assert {"uniform", "uniform-random-1", "first", "last", "ends", "magnitude", "random-1", "inverted"} < set(names)
     least = found.best.predicted["numerical"].value
@@ -235,18 +236,39 @@ def test_a_limit_is_kept_with_the_fewest_bytes(tmp_path: Path) -> None:
 
 
 def test_a_limit_and_a_budget_hold_together(profile: Path) -> None:
-    free = allocate(profile, bits=4.0, weight={"numerical": 1.0})
+    free = allocate(profile, bits=4.0, weight={"language": 0.0})
     bound = 0.9 * free.best.predicted["language"].value
-    held = allocate(profile, bits=4.0, weight={"numerical": 1.0}, limit={"language": bound})
+    held = allocate(profile, bits=4.0, weight={"language": 0.0}, limit={"language": bound})
     assert held.best.predicted["language"].value <= bound
     assert held.best.predicted["numerical"].value >= free.best.predicted["numerical"].value
     assert held.best.bits_per_weight <= 4.0
 
 
 def test_a_weight_draws_the_mix_to_its_probe(profile: Path) -> None:
-    only = {name: allocate(profile, bits=4.0, weight={name: 1.0}).best for name in ("numerical", "language")}
-    for name, other in (("numerical", "language"), ("language", "numerical")):
+    pairs = (("numerical", "language"), ("language", "numerical"))
+    only = {name: allocate(profile, bits=4.0, weight={other: 0.0}).best for name, other in pairs}
+    for name, other in pairs:
         assert only[name].predicted[name].value < only[other].predicted[name].value
+
+
+def test_a_probe_that_is_given_no_weight_has_1_and_the_mix_says_so(profile: Path) -> None:
+    both = allocate(profile, bits=4.0, weight={"numerical": 0.5, "language": 1.0}).best
+    one = allocate(profile, bits=4.0, weight={"numerical": 0.5}).best
+    alone = allocate(profile, bits=4.0, weight={"numerical": 0.5, "language": 0.0}).best
+    assert one.formats == both.formats != alone.formats
+    assert ", weights numerical 0.5, language 1, by sens.json" in one.mix.about
+    assert "weights" not in allocate(profile, bits=4.0).best.mix.about
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [("profile", "the sum of what units are predicted to cost alone"), ("measured_profile", "expected")],
+)
+def test_the_file_says_of_its_kl_what_the_terminal_says(source: str, made: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(source)
+    for found in (allocate(path, bits=4.0), allocate(path, bits=16.0, formats=["fp16", "q8"])):
+        assert f"KL a token, {made}: numerical" in found.best.mix.about
+        assert f"KL: {made}, in nats" in str(found)
 
 
 def test_full_precision_may_be_chosen_where_it_is_named(profile: Path) -> None:
@@ -275,7 +297,7 @@ def test_the_interval_of_a_mix_is_that_of_the_sums_of_its_sequences(profile: Pat
         ({"limit": {"numerical": 1e-9}}, r"1e-09 on numerical cannot be reached: mixes of .* reach from .* to "),
         ({"limit": {"numerical": 1e-3}, "bits": 2.5}, r"0\.001 on numerical cannot be reached within [\d,]+ bytes"),
         ({"limit": {"numeric": 1e-3}}, r"no probe 'numeric'\. Did you mean numerical\?"),
-        ({"bits": 4, "weight": {"numerical": 0}}, r"Weights must be"),
+        ({"bits": 4, "weight": {"numerical": 0, "language": 0}}, r"Weights must be"),
         ({"bits": 4, "formats": ["q5"]}, r"no format 'q5'"),
         ({"bits": 4, "bytes": 1000}, r"not as both"),
         ({}, r"--bits or --bytes"),
@@ -404,7 +426,7 @@ def test_the_files_of_an_allocation(profile: Path, tmp_path: Path, capsys: pytes
     expected: Allocation = allocate(profile, bits=4, controls=True, weight={"language": 1}, out=out)
     for mix, path in zip((expected.best, *expected.controls), expected.paths, strict=True):
         assert f"{mix.bits_per_weight:.4f}" in printed
-        assert f"{mix.storage_bytes:,.1f}" in printed
+        assert f" {mix.storage_bytes:,.0f} " in printed
         read = read_mix(path)
         assert {module: level.name for module, level in read.assign(mix.formats).items()} == mix.formats
         assert re.search(r"sens\.json \(sha256 [0-9a-f]{16}\)", read.about)
@@ -417,6 +439,50 @@ def test_the_files_of_an_allocation(profile: Path, tmp_path: Path, capsys: pytes
         )
     assert main(["allocate", str(profile), "--bits", "1"]) == EXIT_BAD_INPUT
     assert "reach from" in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_but_an_earlier_allocation(
+    profile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "four.yaml"
+
+    def said(*more: str, target: Path = out) -> str:
+        before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        assert main(["allocate", str(profile), "--bits", "4", "--out", str(target), *more]) == EXIT_BAD_INPUT
+        assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        return capsys.readouterr().err
+
+    assert "is no name for a mix" in said(target=profile)
+    assert "is a folder; --out names a file in it" in said(target=tmp_path)
+    out.write_text("default: q4\nrules: []\n", encoding="utf-8")  # somebody's own
+    assert "is not as qbench allocate writes a mix, so it was not overwritten" in said()
+    out.unlink()
+    mine = tmp_path / "four-inverted.yaml"
+    mine.write_text("default: q4\nrules: []\n", encoding="utf-8")
+    assert "four-inverted.yaml is there already" in said("--controls")  # and four.yaml was not written either
+    mine.unlink()
+
+    first = allocate(profile, bits=4, controls=True, out=out)
+    assert first.replaced == first.stale == ()
+    second = allocate(profile, bits=6, out=out)
+    assert second.replaced == (out,)
+    assert sorted(second.stale) == sorted(first.paths[1:])
+    assert controls_beside(out) == ([], sorted(first.paths[1:]))
+    assert "is a control of a mix that qbench allocate wrote" in said(target=tmp_path / "four-uniform.yaml")
+    third = allocate(profile, bits=6, controls=True, out=out)
+    assert (third.replaced, third.stale) == (third.paths, ())
+    assert controls_beside(out)[0] == sorted(third.paths[1:])
+    with out.open("a", encoding="utf-8") as file:
+        file.write('  - {modules: "*", level: q2}\n')
+    assert "is not as qbench allocate writes a mix" in said()  # it was edited
+    assert controls_beside(out)[0] == []
+
+
+def test_a_mix_of_ones_own_is_no_control(tmp_path: Path) -> None:
+    for name in ("mix", "mix-lowbit", "mix-lowbit-inverted"):
+        (tmp_path / f"{name}.yaml").write_text("default: q4\nrules: []\n", encoding="utf-8")
+    (tmp_path / "mix-notes.yaml").write_text("no: [mix", encoding="utf-8")
+    assert controls_beside(tmp_path / "mix.yaml") == ([], [])
 
 
 def test_a_mix_on_the_reference_model_is_what_was_promised(tmp_path: Path) -> None:

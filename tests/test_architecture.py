@@ -53,6 +53,7 @@ BENCH = [
     "gguf",
     "vllm",
     "harness",
+    "progress",
     "provenance",
     "sweep",
     "sensitivity",

@@ -103,7 +103,11 @@ def test_a_range_of_layers(tmp_path: Path, layers: str, expected: set[int]) -> N
         ("default: q44\nrules: []", r"Did you mean q4\?"),
         ("default: q4\nrules: [{modules: '*', level: q8, layers: early}]", "'early' is no range of layers"),
         ("default: q4\nrules: [{modules: '*', levels: q8}]", "A rule of the mix"),
-        ("default: [q4", "cannot be read"),
+        ("default: [q4", r"^The mix \S+own\.yaml is no YAML at line 1, column 13 \(expected .*\); mend it there\.$"),
+        ("default: q4\n\trules: []", r"line 2, column 1 \(found character '\\t' that cannot start any token\)"),
+        ("default: \x00", "is no YAML; it must be a text file"),
+        ("", "is empty; it needs a default level and a list of rules"),
+        ("default: q4\nrules: 5", "are no list"),
         ("q4", "needs a default level and a list of rules"),
     ],
 )

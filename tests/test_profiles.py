@@ -164,8 +164,15 @@ def test_a_damaged_file_is_one_sentence_that_names_it(tmp_path: Path) -> None:
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ProfileError, match="cannot be read"):
-        profiles.read(path)
+    for content, why in (
+        (b"\xff\xfe\x00", r"it is not UTF-8 text"),
+        (b"{}", r"it has no schema_version"),
+        (b'{"a":', r"it is not JSON from line 1, column 6 on"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ProfileError, match=rf"cannot be read as a sensitivity profile \({why}\)"):
+            profiles.read(path)
+    with pytest.raises(ProfileError, match="is a folder; name the sensitivity profile in it"):
+        profiles.read(tmp_path)
     with pytest.raises(ProfileError, match="There is no"):
         profiles.read(tmp_path / "none.json")

@@ -16,8 +16,9 @@ from qbench.errors import ProfileError
 from qbench.levels import read_mix
 from qbench.models import QBenchLM
 from qbench.quant.apply import apply
-from qbench.records import read_sweep
+from qbench.records import SWEEP_FILE, read_sweep
 from qbench.sensitivity import text
+from qbench.sensitivity import validate as validating
 from qbench.validation import Difference, MixCheck, Text, UnitCheck, Validation
 
 UNITS = [f"layers.{i}" for i in range(6)]
@@ -105,7 +106,7 @@ def test_a_damaged_or_another_file_is_one_sentence(tmp_path: Path) -> None:
     for broken in flawed:
         path.write_text(json.dumps(broken), encoding="utf-8")
         with pytest.raises(
-            ProfileError, match=r"cannot be read as a validation .* Run qbench sensitivity validate again\."
+            ProfileError, match=r"cannot be read as a validation \(.*\)\. .*qbench sensitivity validate"
         ):
             validation.read(path)
 
@@ -137,12 +138,32 @@ def test_from_a_profile_to_test_items(profiled: Path, random_llama: Path, capsys
     files = [str(profiled / name) for name in ("sens.json", "four.yaml", "four-inverted.yaml", "four-uniform.yaml")]
     command = ["sensitivity", "validate", *files, "--model", str(random_llama), "--sequences", "3", "--limit", "2"]
     assert main([*command, "--run", str(run), "--batch-size", "8"]) == 0
-    found = validation.read(run / validation.FILE)
-    assert (
-        capsys.readouterr().out.strip()
-        == str(found).strip()
-        == (run / validation.REPORT).read_text(encoding="utf-8").strip()
-    )
+    paths = run / validation.FILE, run / validation.REPORT
+    found = validation.read(paths[0])
+    printed = capsys.readouterr().out
+    assert printed == f"{found}\n{paths[0]}\n{paths[1]}\n"
+    assert str(found) == paths[1].read_text(encoding="utf-8")
+
+    # Once more, it is finished; another command is another validation. Nothing is loaded for either.
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validating, "open_model", None)
+        assert main([*command, "--run", str(run), "--batch-size", "8"]) == 0
+        shown = capsys.readouterr()
+        assert shown.out == printed
+        assert shown.err == f"qbench: {paths[0]} is finished, and nothing was measured again.\n"
+        for other, key in ((["--margin", "3"], "margin"), (["--no-test"], "test"), (["--items", "5"], "items")):
+            assert main([*command, "--run", str(run), "--batch-size", "8", *other]) == EXIT_BAD_INPUT
+            assert f"finished validation of another command (it differs in {key})" in capsys.readouterr().err
+        # A sweep is not continued by a validation, whether or not it would ask test items.
+        foreign = profiled / "foreign"
+        foreign.mkdir()
+        (foreign / SWEEP_FILE).write_bytes((run / SWEEP_FILE).read_bytes())
+        for more in ([], ["--no-test"]):
+            assert main([*command, "--run", str(foreign), *more]) == EXIT_BAD_INPUT
+            assert "holds a sweep of its own" in capsys.readouterr().err
+        assert [path.name for path in foreign.iterdir()] == [SWEEP_FILE]
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
 
     # Three sets of items without one in common.
     (fresh,) = found.texts
@@ -195,12 +216,27 @@ def test_what_cannot_be_validated_is_one_sentence(
     here = ["--model", str(random_llama)]
     sens, four = profiled / "sens.json", profiled / "four.yaml"
     assert "this model has other weights" in said(sens, four)  # nano
+    assert said(sens, tmp_path / "nope.yaml", *here) == f"qbench: There is no mix file {tmp_path / 'nope.yaml'}.\n"
+    broken = tmp_path / "broken.yaml"
+    for content, sentence in (("", "is empty"), ("default: q4\nrules: [\n", "is no YAML at line 3, column 1 (")):
+        broken.write_text(content, encoding="utf-8")
+        err = said(sens, broken, *here)
+        assert sentence in err
+        assert err.count("\n") == 1
     lonely = tmp_path / "lonely.yaml"
     lonely.write_text(four.read_text(encoding="utf-8"), encoding="utf-8")
     assert "--controls" in said(sens, lonely, *here)
     lonely.write_text("default: q5\nrules: []\n", encoding="utf-8")
     assert "predicts nothing of" in said(sens, lonely, str(four), *here)
     assert "at least 2 sequences of text, and --sequences asks for 1" in said(sens, four, *here, "--sequences", "1")
+    lonely.write_text("default: q2\nrules: []\n", encoding="utf-8")
+    assert "a control is as large as the mix" in said(sens, four, str(lonely), *here)
+    lonely.write_bytes(four.read_bytes())
+    assert "stores every unit as" in said(sens, four, str(lonely), *here)
+    (tmp_path / "lonely-uniform.yaml").write_bytes((profiled / "four-uniform.yaml").read_bytes())
+    lonely.write_text("default: q4\nrules: []\n", encoding="utf-8")  # not the mix of that control any more
+    assert "(lonely-uniform.yaml beside it: controls of another mix)" in said(sens, lonely, *here)
+    assert not (tmp_path / "run").exists()
     # A profile that was made from a test item.
     read = profiles.read(sens)
     item = "numerical_arithmetic.train_two_speeds.test.0"

@@ -8,7 +8,7 @@ stand mixes of the same size that know less (`controls`). Nothing here loads a m
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,12 @@ import numpy as np
 from qbench import profiles
 from qbench.allocate.controls import controls as make_controls
 from qbench.allocate.curve import Curve
-from qbench.allocate.menu import KL, Menu, check_probes, predicted_nats, read_menu, weighed
+from qbench.allocate.files import check_target, controls_beside, write_mix
+from qbench.allocate.menu import KL, Menu, check_probes, predicted_nats, read_menu, weighed, weights_of
 from qbench.allocate.rules import as_yaml, mix_of
 from qbench.allocate.solve import Array, Choice, Limit, Unproven, choose
 from qbench.errors import AllocationError
 from qbench.levels import Mix
-from qbench.records import write_atomically
 
 __all__ = ["KL", "Allocated", "Allocation", "Curve", "allocate", "predicted_nats"]
 
@@ -56,8 +56,14 @@ class Allocation:
 
     best: Allocated
     controls: tuple[Allocated, ...]
-    paths: tuple[Path, ...]
+    made: str
+    """What the KL of a mix is, in words: see `qbench.allocate.menu.Menu.made`."""
+    paths: tuple[Path, ...] = ()
     """The files that were written."""
+    replaced: tuple[Path, ...] = ()
+    """Those of them that held an earlier allocation."""
+    stale: tuple[Path, ...] = ()
+    """Controls of an earlier mix of this name that were not written again: no validation takes them for controls of this one."""
 
     def __str__(self) -> str:
         mixes = [self.best, *self.controls]
@@ -66,18 +72,18 @@ class Allocation:
         lines = [f"{'':{width}}  bits/weight  {'bytes':>14}  " + "  ".join(f"{head:>26}" for head in heads)]
         for own in mixes:
             expected = "  ".join(f"{found!s:>26}" for found in own.expected.values())
-            lines.append(f"{own.name:{width}}  {own.bits_per_weight:11.4f}  {own.storage_bytes:14,.1f}  {expected}")
-        made = (
-            "expected"
-            if self.best.expected != self.best.predicted
-            else "the sum of what units are predicted to cost alone"
-        )
+            lines.append(f"{own.name:{width}}  {own.bits_per_weight:11.4f}  {own.storage_bytes:14,.0f}  {expected}")
         lines += [
             "",
-            f"KL: {made}, in nats a token; intervals are about other text like the probe's, not about the prediction.",
+            f"KL: {self.made}, in nats a token; intervals are about other text like the probe's, not about the prediction.",
         ]
         if not self.paths:
             lines += ["", as_yaml(self.best.mix).rstrip()]
+        if self.replaced:
+            lines += ["", f"Replaced: {', '.join(path.name for path in self.replaced)}."]
+        if self.stale:
+            names = ", ".join(path.name for path in self.stale)
+            lines += ["", f"Left as they were, and no controls of this mix: {names}."]
         return "\n".join(lines)
 
 
@@ -103,16 +109,18 @@ def allocate(
         bits: budget as bits per parameter of the whole model, as a sweep's proof counts them.
         bytes: budget as the bytes of the whole model.
         limit: largest expected KL by probe, in nats a token. Without a budget, the smallest mix that keeps all of them.
-        weight: of the probes where a budget is given; equal ones if none.
+        weight: of the probes in the KL that is made least, 1 for those that are not named.
         formats: which may be chosen; all of the profile's if empty. ``fp16`` may be among them.
         controls: also make mixes of the same size that know less (see `qbench.allocate.controls`).
         out: the mix's file, ``mix.yaml`` say; controls go beside it, as ``mix-uniform.yaml`` and so on. Without it nothing is written.
         seed: of the random controls.
 
     Raises:
-        AllocationError: nothing fits; the message says what can be reached.
+        AllocationError: nothing fits, and the message says what can be reached; or ``out`` is something that was not allocated.
         ProfileError: the profile cannot be read.
     """
+    if out is not None:
+        check_target(Path(out))
     menu = read_menu(profiles.read(Path(profile)), formats)
     request = _request(menu, bits, bytes, limit or {})
     costs = weighed(menu, weight or {})
@@ -125,21 +133,35 @@ def allocate(
         ) from None
     name = Path(out).stem if out else "mix"
     source = f"{Path(profile).name} (sha256 {hashlib.sha256(Path(profile).read_bytes()).hexdigest()[:16]})"
-    best = _allocated(menu, choice, name, f"{request.aim} by {source}")
+    weights = (
+        ", ".join(f"{probe} {value:g}" for probe, value in weights_of(menu, weight or {}).items()) if weight else ""
+    )
+    weighted = f", weights {weights}," if weight else ""
+    best = _allocated(menu, choice, name, f"{request.aim}{weighted} by {source}")
     others = []
     if controls:
         if np.isnan(costs).any():
             raise AllocationError("Controls need a prediction for every unit at every format; leave --controls out.")
         room = request.budget if request.budget is not None else menu.storage_bits(choice)
         for control, own in make_controls(menu, costs, room - menu.other_bits, seed).items():
-            about = f"Control {control!r} of {name}, the same budget, by {source}"
+            about = f"Control {control!r} of {name}, the same budget{weighted or ','} by {source}"
             others.append(_allocated(menu, own, f"{name}-{control}", about))
     if out is None:
-        return Allocation(best, tuple(others), ())
-    paths = [Path(out), *(Path(out).with_name(f"{control.name}.yaml") for control in others)]
-    for path, made in zip(paths, (best, *others), strict=True):
-        write_atomically(path, as_yaml(made.mix).encode())
-    return Allocation(best, tuple(others), tuple(paths))
+        return Allocation(best, tuple(others), menu.made)
+    return _written(Allocation(best, tuple(others), menu.made), Path(out))
+
+
+def _written(allocation: Allocation, out: Path) -> Allocation:
+    """Write the mix and its controls, after a look at all that would be overwritten."""
+    targets = {out.with_name(f"{control.name}.yaml"): control for control in allocation.controls}
+    for path in targets:
+        check_target(path, control=True)
+    paths = (out, *targets)
+    replaced = tuple(path for path in paths if path.exists())
+    write_mix(out, allocation.best.mix)
+    for path, control in targets.items():
+        write_mix(path, control.mix, control_of=allocation.best.mix)
+    return replace(allocation, paths=paths, replaced=replaced, stale=tuple(controls_beside(out)[1]))
 
 
 @dataclass(frozen=True)
@@ -155,7 +177,7 @@ class _Request:
         """In words, for the mix's ``about``."""
         kept = ", ".join(f"{probe} at most {value:g}" for probe, value in self.limit.items())
         if self.budget is None:
-            return f"Fewest bytes with an expected KL on {kept}"
+            return f"Fewest bytes with a KL on {kept}"
         within = f"Least predicted KL within {self.budget / 8:,.0f} bytes"
         return f"{within} and on {kept}" if kept else within
 
@@ -237,6 +259,6 @@ def _allocated(menu: Menu, choice: Choice, name: str, about: str) -> Allocated:
     }
     said = "; ".join(f"{probe} {found}" for probe, found in expected.items())
     size = f"{menu.bits_per_weight(choice):.4f} bits per weight"
-    mix = mix_of(formats, name, f"{about}: {size}, expected KL a token {said}.")
+    mix = mix_of(formats, name, f"{about}: {size}; KL a token, {menu.made}: {said}.")
     assert {module: level.name for module, level in mix.assign(formats).items()} == formats
     return Allocated(mix, formats, menu.storage_bits(choice), menu.bits_per_weight(choice), predicted, expected)

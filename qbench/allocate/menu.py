@@ -66,6 +66,13 @@ class Menu:
         return round(8 * self.profile.model.other_bytes)
 
     @property
+    def made(self) -> str:
+        """What the KL of a mix is, in words: raised along a curve on every probe that has one, else the plain sum."""
+        plain = [probe for probe, curve in self.curves.items() if not curve.is_known]
+        where = f"expected, and on {', '.join(plain)} " if len(plain) < len(self.curves) else ""
+        return f"{where}the sum of what units are predicted to cost alone" if plain else "expected"
+
+    @property
     def n_parameters(self) -> int:
         return self.profile.model.n_parameters
 
@@ -132,17 +139,27 @@ def _costs(profile: Profile, probe: Probe, names: Sequence[str]) -> Array:
 
 
 def weighed(menu: Menu, weight: Mapping[str, float]) -> Array:
-    """The costs of all probes as one: their mean, with these weights; equal ones if none are given.
+    """The costs of all probes as one: their mean, with these weights.
+
+    Raises:
+        AllocationError: as `weights_of`.
+    """
+    weights = weights_of(menu, weight)
+    whole = sum(weights.values())
+    return np.asarray(sum(weights[name] / whole * table for name, table in menu.costs.items() if weights[name]))
+
+
+def weights_of(menu: Menu, weight: Mapping[str, float]) -> dict[str, float]:
+    """The weight of every probe: 1 for those that are not named.
 
     Raises:
         AllocationError: a weight of a probe that there is not, below 0, or all of them 0.
     """
     check_probes(menu, weight)
-    weights = {name: weight.get(name, 0.0) for name in menu.costs} if weight else dict.fromkeys(menu.costs, 1.0)
+    weights = {name: weight.get(name, 1.0) for name in menu.costs}
     if not all(0 <= value < math.inf for value in weights.values()) or not any(weights.values()):
         raise AllocationError("Weights must be numbers of 0 and more, and not all of them 0.")
-    whole = sum(weights.values())
-    return np.asarray(sum(weights[name] / whole * table for name, table in menu.costs.items() if weights[name]))
+    return weights
 
 
 def check_probes(menu: Menu, given: Mapping[str, float]) -> None:

@@ -45,9 +45,10 @@ def mix_of(formats: Mapping[str, str], name: str, about: str) -> Mix:
     return Mix(name, LEVELS[default], tuple(candidates[default]), about)
 
 
-def as_yaml(mix: Mix) -> str:
-    """The file that `qbench.levels.read_mix` reads this mix from."""
-    lines = [yaml.safe_dump({"about": mix.about, "default": mix.default.name}, allow_unicode=True, width=120).rstrip()]
+def as_yaml(mix: Mix, fields: Mapping[str, str] | None = None) -> str:
+    """The file that `qbench.levels.read_mix` reads this mix from, with further fields, which it passes over."""
+    head = {"about": mix.about, **(fields or {}), "default": mix.default.name}
+    lines = [yaml.safe_dump(head, allow_unicode=True, width=120, sort_keys=False).rstrip()]
     lines.append("rules:" if mix.rules else "rules: []")
     for rule in mix.rules:
         globs = json.dumps(rule.modules[0] if len(rule.modules) == 1 else rule.modules, ensure_ascii=False)

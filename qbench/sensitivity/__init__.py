@@ -4,6 +4,6 @@ The command's Python twin is `sensitivity`. What it is made of works on any ``to
 (`taps.Answer`): `parts.parts`, `predicted.predict`, `measured.Divergences`, `fisher.gradients`, `activations` and `attention`.
 """
 
-from qbench.sensitivity.profiling import sensitivity
+from qbench.sensitivity.profiling import DEFAULT_OUT, sensitivity
 
-__all__ = ["sensitivity"]
+__all__ = ["DEFAULT_OUT", "sensitivity"]

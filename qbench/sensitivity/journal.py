@@ -18,12 +18,13 @@ class Journal:
     Args:
         path: of the file; its folder is made.
         plan: what is being made, and of what.
+        option: of the command, that says where.
 
     Raises:
         ProfileError: the file belongs to another plan, or cannot be written.
     """
 
-    def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, plan: Mapping[str, Any], *, option: str = "--out") -> None:
         self.path = path
         self._finished: dict[str, Any] = {}
         header = json.loads(json.dumps(plan))
@@ -34,14 +35,14 @@ class Journal:
                 changed = sorted(key for key in header.keys() | lines[0].keys() if header.get(key) != lines[0].get(key))
                 raise ProfileError(
                     f"{path} is the unfinished work of another command (it differs in {', '.join(changed)}). Repeat that command, choose "
-                    "another --out, or delete the file."
+                    f"another {option}, or delete the file."
                 )
             for key, value in lines[1:]:
                 self._finished[key] = value
             if not lines:
                 self._append(header)
         except OSError as error:
-            raise ProfileError(f"{path} cannot be written ({error.strerror}). Choose another --out.") from None
+            raise ProfileError(f"{path} cannot be written ({error.strerror}). Choose another {option}.") from None
 
     def once(self, key: str, make: Callable[..., Any], *arguments: Any) -> Any:
         """Return what this piece gave when it was made, now or before an interruption; it must be JSON."""

@@ -1,7 +1,6 @@
 """The work behind ``qbench sensitivity``: every piece once, finished pieces kept, one profile at the end."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from qbench import bank, levels, names, profiles, provenance
 from qbench.errors import ModelError, ProfileError
@@ -19,6 +17,7 @@ from qbench.harness import quiet
 from qbench.levels import Level, layer_of
 from qbench.models import nano_path, open_model
 from qbench.profiles import FULL_PRECISION, Activations, Attention, Cost, Costs, Place, Probe, Profile
+from qbench.progress import Progress
 from qbench.quant.modules import kept
 from qbench.quant.proof import FULL_PRECISION_BYTES, vector_bytes
 from qbench.sensitivity import activations, attention, fisher, predicted, text
@@ -31,6 +30,7 @@ from qbench.sensitivity.watch import Watch
 
 DEFAULT_FORMATS = ("q8", "q6", "q5", "q4", "q3", "q2")
 DEFAULT_TASKS = ("qbench_*",)
+DEFAULT_OUT = Path("sens.json")
 DEFAULT_SEQUENCES = 64
 DEFAULT_BATCH_TOKENS = 2048
 
@@ -42,7 +42,7 @@ def sensitivity(
     formats: Sequence[str] = DEFAULT_FORMATS,
     unit: str = "module",
     measure: str | int | None = None,
-    out: Path = Path("sens.json"),
+    out: Path = DEFAULT_OUT,
     sequences: int = DEFAULT_SEQUENCES,
     responses: str = "reference",
     draws: int = predicted.DEFAULT_DRAWS,
@@ -76,13 +76,19 @@ def sensitivity(
     Raises:
         QBenchError: an unknown format, task or model, or a file with other settings.
     """
+    if not formats or not tasks:
+        raise ProfileError(
+            "A profile is of one format or more, on one probe or more; name some, or leave --formats and --tasks out."
+        )
     names.check_probes(model, formats, tasks, measure, include_path)
+    out = Path(out)
+    there = _finished(out)
     wanted = {name: levels.resolve_format(name) for name in formats}
     names.check_sequences(sequences)
     amount = names.amount_measured(measure)
     if own := sorted({"pretrained", "level", "engine"} & (model_args or {}).keys()):
         raise ProfileError(f"The model arguments must not set {', '.join(own)}: --model and --formats do.")
-    with tqdm(desc="loading", disable=not progress, unit="piece", dynamic_ncols=True, file=sys.stderr) as bar:
+    with Progress("piece", shown=progress) as bar:
         with quiet():
             lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
         if lm.backend != "causal":
@@ -111,8 +117,10 @@ def sensitivity(
         ]
         hashes = {own.name: own.sha256 for own in texts}
         head = _Head(model or "nano", lm.weights_sha256(), unit, wanted, seed, draws, settings, hashes)
-        if (finished := _finished(out, head)) is not None:
-            return finished
+        if there is not None:
+            _check_same(there, out, head)
+            bar.say(f"{out} is finished, and nothing was computed again.")
+            return there
         journal = Journal(out.with_name(out.name + ".unfinished"), head.to_json())
         bench = _Bench(lm, found, wanted, draws, seed, batch_tokens, journal, bar)
         profile = _profile(bench, head, texts, amount)
@@ -139,15 +147,30 @@ class _Head:
         return {"qbench": provenance.versions()["qbench"], **asdict(self)}
 
 
-def _finished(out: Path, head: _Head) -> Profile | None:
+def _finished(out: Path) -> Profile | None:
     """The profile that is there already.
 
     Raises:
-        ProfileError: it has other settings.
+        ProfileError: something else is there.
     """
+    if out.is_dir():
+        raise ProfileError(f"{out} is a folder; --out names a file in it, such as {out / 'sens.json'}.")
     if not out.exists():
         return None
-    there = profiles.read(out)
+    try:
+        return profiles.read(out)
+    except ProfileError:
+        raise ProfileError(
+            f"{out} is there already and is no profile that this qbench can read, so it was not overwritten. Choose another --out, or move "
+            "the file away."
+        ) from None
+
+
+def _check_same(there: Profile, out: Path, head: _Head) -> None:
+    """
+    Raises:
+        ProfileError: the finished profile has other settings.
+    """
     model = there.model
     texts = {probe.name: probe.sha256 for probe in there.probes}
     own = _Head(model.name, model.sha256, there.unit, there.formats, there.seed, there.draws, there.settings, texts)
@@ -156,7 +179,6 @@ def _finished(out: Path, head: _Head) -> Profile | None:
         raise ProfileError(
             f"{out} is a finished profile of another command (it differs in {', '.join(changed)}). Choose another --out, or delete it."
         )
-    return there
 
 
 # ---------------------------------------------------------------- the pieces
@@ -173,7 +195,7 @@ class _Bench:
     seed: int
     batch_tokens: int
     journal: Journal
-    bar: Any
+    bar: Progress
 
     @property
     def model(self) -> torch.nn.Module:
@@ -192,8 +214,8 @@ def _profile(bench: _Bench, head: _Head, texts: Sequence[ProbeText], amount: flo
     asked = [Asked.of(bench.lm, own, batch_tokens=bench.batch_tokens) for own in texts]
     n_batches = sum(len(own.batches) for own in asked)
     n_measured = int(min(amount, len(bench.parts)))
-    bench.bar.reset(
-        total=len(bench.parts)
+    bench.bar.begin(
+        len(bench.parts)
         + n_batches * (2 + len(bench.formats) * (1 + 2 * n_measured))
         + len(asked) * (1 + len(bench.formats))
     )

@@ -22,6 +22,8 @@ RESPONSES = ("reference", "own")
 SPLITS = ("validation", "train", "test")
 FILE_TOKENS = 128
 """Tokens of each sequence of a plain text file."""
+LEAST_FILE_TOKENS = 16
+"""Of its last one, which is left out where it is shorter."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,16 @@ def draw(
 
     Raises:
         BankError: a pattern matches no task.
-        ProfileError: there is no such file, or no item of a task fits.
+        ProfileError: there is no such file, or nothing in it or in the tasks can be asked; the message says why.
     """
     name, patterns = probe(argument)
     longest = min(max_tokens or lm.max_length, lm.max_length)
     if any(map(is_text_file, patterns)):
-        texts = (text for path in patterns for text in _of_file(lm, Path(path), min(FILE_TOKENS, longest)))
-        kept = list(itertools.islice((text for text in texts if text.item not in exclude), sequences))
-        return ProbeText(name, tuple(patterns), "text", "", _some(kept, name, longest, exclude), 0)
+        texts = [text for path in patterns for text in _of_file(lm, Path(path), min(FILE_TOKENS, longest))]
+        kept = [text for text in texts if text.item not in exclude][:sequences]
+        if len(kept) < MIN_SEQUENCES:
+            raise ProfileError(_too_little_text(name, patterns, len(texts), len(kept), min(FILE_TOKENS, longest)))
+        return ProbeText(name, tuple(patterns), "text", "", tuple(kept), 0)
     with quiet():
         metadata = {"qb_seed": seed, "pretrained": lm.pretrained}
         manager, names = find_tasks(patterns, include_path, metadata=metadata)
@@ -99,32 +103,56 @@ def draw(
     if responses not in RESPONSES:
         raise ProfileError(f"Responses are {' or '.join(RESPONSES)}, not {responses!r}.")
     splits = {task_name: split_of(task) for task_name, task in tasks.items()}
-    kept, n_left_out = [], 0
+    kept, n_left_out, n_seen = [], 0, 0
     streams = [
         _of_task(lm, task_name, task, splits[task_name], responses, longest) for task_name, task in tasks.items()
     ]
     for text in _in_turn(streams):
         if len(kept) == sequences:
             break
-        if text.item in exclude or not text.n_scored:
+        if text.item in exclude:
+            n_seen += 1
+            continue
+        if not text.n_scored:
             continue
         if len(text.tokens) > longest:
             n_left_out += 1
             continue
         kept.append(text)
+    if len(kept) < MIN_SEQUENCES:
+        raise ProfileError(_too_few_items(name, longest, lm.max_length, len(kept), n_left_out, n_seen))
     used = "+".join(dict.fromkeys(splits.values()))
-    return ProbeText(name, tuple(tasks), responses, used, _some(kept, name, longest, exclude), n_left_out)
+    return ProbeText(name, tuple(tasks), responses, used, tuple(kept), n_left_out)
 
 
-def _some(texts: list[Text], name: str, longest: int, exclude: Sequence[str]) -> tuple[Text, ...]:
-    if len(texts) < MIN_SEQUENCES:
-        beside = f" beside the {len(exclude)} that must not be asked" if exclude else ""
-        found = "a single text" if texts else "no text"
-        raise ProfileError(
-            f"The probe {name} has {found} of at most {longest} tokens{beside}, and a standard error takes {MIN_SEQUENCES}; allow more "
-            "with --max-tokens, or name more tasks."
+def _too_little_text(name: str, paths: Sequence[str], n_texts: int, n_kept: int, length: int) -> str:
+    """Why a plain text gives too little to ask, and what to do."""
+    found, files = "a single text" if n_kept else "no text", ", ".join(paths)
+    if n_texts >= MIN_SEQUENCES:
+        return (
+            f"The probe {name} has {found} left, since {n_texts - n_kept} were looked at before, and a standard error takes "
+            f"{MIN_SEQUENCES}; add more to {files}."
         )
-    return tuple(texts)
+    return (
+        f"The probe {name} has {found}, and a standard error takes {MIN_SEQUENCES}: {files} has fewer than the "
+        f"{length + min(LEAST_FILE_TOKENS, length)} tokens that makes. Write more into it."
+    )
+
+
+def _too_few_items(name: str, longest: int, window: int, n_kept: int, n_left_out: int, n_seen: int) -> str:
+    """Why tasks give too little to ask, and what to do."""
+    found = "a single text" if n_kept else "no text"
+    seen = f"; looked at before: {n_seen}" if n_seen else ""
+    if n_left_out:
+        more = "allow more with --max-tokens" if longest < window else "more do not fit the model, so choose other tasks"
+        return (
+            f"The probe {name} has {found} of at most {longest} tokens (longer: {n_left_out}{seen}), and a standard error takes "
+            f"{MIN_SEQUENCES}; {more}."
+        )
+    return (
+        f"The probe {name} has {found} with a response to score{seen}, and a standard error takes {MIN_SEQUENCES}; choose tasks with more "
+        "items."
+    )
 
 
 def _in_turn(streams: Sequence[Iterator[Text]]) -> Iterator[Text]:
@@ -185,10 +213,17 @@ def _text(lm: Any, item: str, context: str, response: str) -> Text:
 def _of_file(lm: Any, path: Path, length: int) -> Iterator[Text]:
     try:
         tokens = lm.tok_encode(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path} cannot be read as text ({error}).") from None
-    for number, start in enumerate(range(0, len(tokens) - length + 1, length)):
-        yield Text(f"{path.name}/{number}", tuple(tokens[start : start + length]), 1)
+    except FileNotFoundError:
+        raise ProfileError(f"There is no text file {path}.") from None
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path} cannot be read as text; save it as UTF-8.") from None
+    except OSError as error:
+        raise ProfileError(f"{path} cannot be read as text ({error.strerror}).") from None
+    least = max(2, min(LEAST_FILE_TOKENS, length))  # the first token follows nothing and cannot be scored
+    for number, start in enumerate(range(0, len(tokens), length)):
+        piece = tuple(tokens[start : start + length])
+        if len(piece) >= least:
+            yield Text(f"{path.name}/{number}", piece, 1)
 
 
 def batches(texts: Sequence[Text], *, batch_tokens: int) -> list[list[int]]:

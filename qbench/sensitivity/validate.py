@@ -5,23 +5,25 @@ Three sets of items that share none: those of the profile (calibration), fresh o
 """
 
 import hashlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from qbench import bank, profiles, provenance, records
 from qbench.allocate import Curve, predicted_nats
+from qbench.allocate.files import controls_beside
 from qbench.compare import compare
 from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.levels import LEVELS, Mix, read_mix
 from qbench.models import nano_path, open_model
 from qbench.names import check_sequences
-from qbench.profiles import FULL_PRECISION, Probe, Profile
+from qbench.profiles import FULL_PRECISION, Probe, Profile, Unit
+from qbench.progress import Progress
 from qbench.sensitivity import text
 from qbench.sensitivity.journal import Journal
 from qbench.sensitivity.language import Asked
@@ -30,11 +32,12 @@ from qbench.sensitivity.parts import Part, parts
 from qbench.sensitivity.text import ProbeText
 from qbench.stats import check_confidence
 from qbench.sweep import sweep
-from qbench.validation import FILE, Difference, MixCheck, Text, UnitCheck, Validation, write
+from qbench.validation import FILE, Difference, MixCheck, Text, UnitCheck, Validation, read, write
 
 DEFAULT_SEQUENCES = 64
 DEFAULT_BATCH_TOKENS = 2048
 UNIFORM = "uniform"
+UNFINISHED = f"{FILE}.unfinished"
 
 
 def validate(
@@ -62,10 +65,11 @@ def validate(
     Args:
         profile: file that ``qbench sensitivity`` wrote.
         mix: file that ``qbench allocate`` wrote, or any mix of the profile's units and formats.
-        controls: mixes to hold it against; those that ``qbench allocate --controls`` wrote beside it if none are given. On test items
-            all are compared with the uniform one, or with the first where none is called so.
+        controls: mixes of its size to hold it against; those that ``qbench allocate --controls`` wrote of this very mix beside it if none
+            are given. On test items all are compared with the uniform one, or with the first where none is called so.
         model: as for ``qbench sensitivity``; it must be the profile's.
-        run: folder to write to, and to continue in; ``runs/<mix>-validation`` by default.
+        run: folder to write to, and to continue in; `default_run` of the mix if not given. If a validation with the same settings is
+            there, it is read.
         sequences: of each probe, none of which the profile was made from; fewer where there are no more.
         tasks: of the sweep; those of the profile's probes if not given.
         items, limit, batch_size: of the sweep.
@@ -79,41 +83,64 @@ def validate(
         What was written to ``validation.json`` and ``validation.md`` in the folder.
 
     Raises:
-        ProfileError: another model, a mix of other units, no controls, or test items that the profile was made from.
+        ProfileError: another model, a mix of other units, controls of another size or none, a folder with something else in it, or test
+            items that the profile was made from.
+        MixError: a mix that cannot be read.
         QBenchError: the confidence is not between 0 and 1.
     """
     check_confidence(confidence)
     check_sequences(sequences)
-    read = profiles.read(Path(profile))
-    paths = [Path(mix), *(map(Path, controls) if controls else _beside(Path(mix)))]
+    made = profiles.read(Path(profile))
+    paths = [Path(mix), *_controls(Path(mix), [*map(Path, controls)])]
     mixes = {path.stem: read_mix(path) for path in paths}
     if len(mixes) < len(paths):
         raise ProfileError("Two of the mixes have one name; rename a file.")
-    formats = {name: _formats(read, own) for name, own in mixes.items()}
-    folder = Path(run) if run else Path("runs") / f"{Path(mix).stem}-validation"
+    formats = {name: _formats(made, own) for name, own in mixes.items()}
+    _check_sizes(made, paths, formats)
+    folder = Path(run) if run else default_run(Path(mix))
     reference = next((name for name in list(mixes)[1:] if name.endswith(UNIFORM)), list(mixes)[1])
-    asked = [*tasks] or [task for probe in read.probes if probe.responses != "text" for task in probe.tasks]
-    with tqdm(desc="loading", disable=not progress, unit="piece", dynamic_ncols=True, file=sys.stderr) as bar:
+    asked = [*tasks] or [task for probe in made.probes if probe.responses != "text" for task in probe.tasks]
+    if test and not asked:
+        raise ProfileError(
+            "Every probe of the profile is a text file and has no test items; name some (--tasks), or ask none (--no-test)."
+        )
+    hashed = _sha256(Path(profile))
+    settings = {
+        "qbench": provenance.versions()["qbench"],
+        "profile": hashed,
+        "mixes": json.dumps({path.stem: _sha256(path) for path in paths}),
+        "model": model or "nano",
+        "sequences": str(sequences),
+        "tasks": json.dumps(asked),
+        "items": str(items),
+        "limit": str(limit or "none"),
+        "test": str(test),
+        "batch_size": str(batch_size),
+        "batch_tokens": str(batch_tokens),
+        "margin": str(margin),
+        "confidence": str(confidence),
+        "model_args": json.dumps(dict(model_args or {}), sort_keys=True, default=str),
+        "include_path": json.dumps([*map(str, include_path)]),
+    }
+    with Progress("piece", shown=progress) as bar:
+        if (finished := _finished(folder, settings)) is not None:
+            bar.say(f"{folder / FILE} is finished, and nothing was measured again.")
+            return finished
         with quiet():
             lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
-        if lm.weights_sha256() != read.model.sha256:
+        if lm.weights_sha256() != made.model.sha256:
             raise ProfileError(
-                f"{profile} is the profile of {read.model.name}, and this model has other weights; name it with --model."
+                f"{profile} is the profile of {made.model.name}, and this model has other weights; name it with --model."
             )
-        texts = [_fresh_text(lm, read, probe, sequences, include_path) for probe in read.probes]
+        texts = [_fresh_text(lm, made, probe, sequences, include_path) for probe in made.probes]
         if test:
-            _check_disjoint(lm, read, texts, asked, items, limit, include_path)
-        hashed = _sha256(Path(profile))
-        plan = {
-            "profile": hashed,
-            "mixes": {path.stem: _sha256(path) for path in paths},
-            "texts": {own.name: own.sha256 for own in texts},
-        }
-        journal = Journal(folder / f"{FILE}.unfinished", plan)
-        bench = _Bench(lm, parts(lm.model, read.unit), formats, paths, batch_tokens, journal, bar)
-        bar.reset(total=len(texts) * (bench.n_lowered(formats[Path(mix).stem]) + len(paths)))
-        found = [bench.measure(probe, own) for probe, own in zip(read.probes, texts, strict=True)]
-        checks = bench.mix_checks(read)
+            _check_disjoint(lm, made, texts, asked, items, limit, include_path)
+        plan = {**settings, "texts": {own.name: own.sha256 for own in texts}}
+        journal = Journal(folder / UNFINISHED, plan, option="--run")
+        bench = _Bench(lm, parts(lm.model, made.unit), formats, paths, batch_tokens, journal, bar)
+        bar.begin(len(texts) * (bench.n_lowered(formats[Path(mix).stem]) + len(paths)))
+        found = [bench.measure(probe, own) for probe, own in zip(made.probes, texts, strict=True)]
+        checks = bench.mix_checks(made)
     differences: tuple[Difference, ...] = ()
     if test:
         sweep(
@@ -132,15 +159,15 @@ def validate(
             confidence=confidence,
             progress=progress,
         )
-        _check_asked(folder, read, texts)
+        _check_asked(folder, made, texts)
         differences = _differences(folder, reference, list(mixes), margin, confidence)
     validation = Validation(
-        qbench=provenance.versions()["qbench"],
+        qbench=settings["qbench"],
         profile=Path(profile).name,
         profile_sha256=hashed,
-        model=read.model.name,
-        model_sha256=read.model.sha256,
-        unit=read.unit,
+        model=made.model.name,
+        model_sha256=made.model.sha256,
+        unit=made.unit,
         sequences=sequences,
         mixes=tuple(checks),
         texts=tuple(found),
@@ -149,31 +176,101 @@ def validate(
         confidence=confidence,
         run=str(folder) if test else "",
         test=differences,
+        settings=settings,
     )
     write(validation, folder)
     journal.remove()
     return validation
 
 
+def default_run(mix: Path) -> Path:
+    """Where the validation of a mix goes if no folder is named."""
+    return Path("runs") / f"{mix.stem}-validation"
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _finished(folder: Path, settings: Mapping[str, str]) -> Validation | None:
+    """The validation that is there already.
+
+    Raises:
+        ProfileError: the folder holds another one, or a sweep that no validation has made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ProfileError(f"{folder} is a file, and --run names a folder; choose another one.")
+    path = folder / FILE
+    if not path.exists():
+        if (folder / records.SWEEP_FILE).exists() and not (folder / UNFINISHED).exists():
+            raise ProfileError(
+                f"{folder} holds a sweep of its own, to which no validation is added; choose another --run."
+            )
+        return None
+    try:
+        there = read(path)
+    except ProfileError:
+        raise ProfileError(
+            f"{path} is there already and is no validation that this qbench can read, so it was not overwritten. Choose another --run, or "
+            "move the folder away."
+        ) from None
+    if changed := sorted(key for key, value in settings.items() if there.settings.get(key) != value):
+        raise ProfileError(
+            f"{path} is a finished validation of another command (it differs in {', '.join(changed)}). Choose another --run, or delete the "
+            "folder."
+        )
+    return there
 
 
 # ---------------------------------------------------------------- what is compared
 
 
-def _beside(mix: Path) -> list[Path]:
-    """The controls that were written beside a mix, the uniform one first.
+def _controls(mix: Path, given: list[Path]) -> list[Path]:
+    """Those that were named, or those that were written beside a mix, the uniform one first.
 
     Raises:
+        MixError: the mix cannot be read.
         ProfileError: there are none.
     """
-    found = sorted(mix.parent.glob(f"{mix.stem}-*.yaml"), key=lambda path: (not path.stem.endswith(UNIFORM), path))
-    if not found:
+    own, stale = controls_beside(mix)
+    if not given and not own:
+        beside = f" ({', '.join(path.name for path in stale)} beside it: controls of another mix)" if stale else ""
         raise ProfileError(
-            f"There is nothing to hold {mix} against: write its controls with qbench allocate --controls, or name other mixes."
+            f"There is nothing to hold {mix} against{beside}: write its controls with qbench allocate --controls, or name other mixes of "
+            "its size."
         )
-    return found
+    return given or sorted(own, key=lambda path: (not path.stem.endswith(UNIFORM), path))
+
+
+def _check_sizes(profile: Profile, paths: Sequence[Path], formats: Mapping[str, Mapping[str, str]]) -> None:
+    """Every control has the size of the mix, but for what no step of a unit from one of their formats to the next can fill.
+
+    Raises:
+        ProfileError: one does not, or is the mix itself under another name.
+    """
+    mix, *others = paths
+    own, ours = controls_beside(mix)[0], formats[mix.stem]
+    for path in others:
+        theirs = formats[path.stem]
+        if theirs == ours and path not in own:
+            raise ProfileError(f"{path} stores every unit as {mix} does and is no control of it; leave it out.")
+        sizes = [sum(_bytes(unit, of[unit.name]) for unit in profile.units) for of in (ours, theirs)]
+        step = max(_largest_step(unit, {*ours.values(), *theirs.values()}) for unit in profile.units)
+        if abs(sizes[0] - sizes[1]) > step:
+            other = profile.model.other_bytes
+            raise ProfileError(
+                f"{path} takes {sizes[1] + other:,.0f} bytes and {mix} {sizes[0] + other:,.0f}; a control is as large as the mix, to "
+                f"within one step of one unit ({step:,.0f}). Allocate both within one budget."
+            )
+
+
+def _bytes(unit: Unit, name: str) -> float:
+    return unit.full_bytes if name == FULL_PRECISION else unit.bytes[name]
+
+
+def _largest_step(unit: Unit, formats: Iterable[str]) -> float:
+    sizes = sorted(_bytes(unit, name) for name in formats)
+    return max((larger - smaller for smaller, larger in itertools.pairwise(sizes)), default=0.0)
 
 
 def _formats(profile: Profile, mix: Mix) -> dict[str, str]:
@@ -293,7 +390,7 @@ class _Bench:
         paths: Sequence[Path],
         batch_tokens: int,
         journal: Journal,
-        bar: Any,
+        bar: Progress,
     ) -> None:
         self.lm, self.parts, self.formats, self.paths = lm, found, formats, paths
         self.batch_tokens, self.journal, self.bar = batch_tokens, journal, bar

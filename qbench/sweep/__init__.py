@@ -20,6 +20,7 @@ from qbench import bank, looks, records
 from qbench.errors import QBenchError, did_you_mean
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.models import nano_path, open_model
+from qbench.progress import Progress
 from qbench.records import REPEAT
 from qbench.report.compute import verdicts
 from qbench.report.table import Settings
@@ -106,7 +107,7 @@ def sweep(
     asked |= {**(metadata or {}), "qb_items": items, "qb_seed": seed}
     manager, names = find_tasks(tasks, include_path, metadata=asked)
     run_dir = Path(run) if run else Path("runs") / Path(model or "nano").name
-    with tqdm(desc="loading", disable=not progress, unit="cell", dynamic_ncols=True, file=sys.stderr) as bar:
+    with Progress("cell", shown=progress) as bar:
         with quiet():
             loaded = load_tasks(manager, names, num_fewshot, seed)
             started = time.perf_counter()
@@ -156,7 +157,7 @@ def sweep(
             _ask_in_looks(bench, folders, loaded, documents, settings)
         else:
             cells = [Cell(name, task, _n_items(task, limit)) for name, task in loaded.items()]
-            bar.reset(total=len(folders) * len(cells))
+            bar.begin(len(folders) * len(cells))
             for name, folder in folders:
                 run_level(bench, name, folder, cells)
     return records.read_sweep(run_dir)
@@ -220,7 +221,7 @@ def _ask_in_looks(
             ]
             for _, folder in folders
         }
-        bench.bar.reset(total=sum(map(len, cells.values())))
+        bench.bar.begin(sum(map(len, cells.values())))
         for name, folder in folders:
             run_level(bench, name, folder, cells[folder])
         if look > len(found):
