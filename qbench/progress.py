@@ -27,7 +27,9 @@ class Progress(tqdm):  # type: ignore[misc]
         self.leave, self.delay = True, 0
         self.reset(total=total)
 
-    def say(self, sentence: str) -> None:
-        """Print a line above the bar; nothing where there is no bar."""
-        if not self.disable:
-            self.write(f"qbench: {sentence}", file=sys.stderr)
+    def end(self, sentence: str) -> None:
+        """Say why there is nothing to count, where the bar would be."""
+        shown = not self.disable
+        self.close()
+        if shown:
+            print(f"qbench: {sentence}", file=sys.stderr)

@@ -139,6 +139,17 @@ def test_a_forced_choice_of_ones_own_gets_near_misses(tmp_path: Path) -> None:
         (["bank", "export", "bank.csv", "--tasks", "nothing"], "The bank has no task nothing"),
         (["bank", "verify", "nothing.yaml"], "There is no file nothing.yaml"),
         (["compare", "nothing", "nowhere"], "There is no folder nothing"),
+        (
+            ["sensitivity", "--tasks", ""],
+            "'' is no probe; write --tasks TASKS, or --tasks NAME=TASKS to give it a name.",
+        ),
+        (["sensitivity", "--tasks", "a=b=c"], "'a=b=c' is no probe; write --tasks TASKS, or --tasks NAME=TASKS"),
+        (["sensitivity", "--tasks", "=x"], "'=x' is no probe"),
+        (["sensitivity", "--tasks", "x="], "'x=' is no probe"),
+        (
+            ["sensitivity", "show", "sens.json"],
+            "There is no sensitivity profile sens.json; qbench sensitivity writes one.",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(
@@ -167,7 +178,11 @@ def test_bad_input_is_one_sentence_and_status_2(
         ["sensitivity", "--model", "/nope"],
         ["sensitivity", "--formats", "q8,nf4"],
         ["sensitivity", "--measure", "some"],
+        ["sensitivity", "--tasks", ""],
+        ["sensitivity", "--tasks", "=qbench_logic_*"],
         ["sensitivity", "show", "nothing.json"],
+        ["sensitivity", "show", "."],
+        ["allocate", "nothing.json", "--bits", "4"],
     ],
 )
 def test_a_wrong_name_is_refused_before_anything_heavy_is_loaded(wrong: list[str], tmp_path: Path) -> None:
@@ -186,6 +201,30 @@ def test_a_wrong_name_is_refused_before_anything_heavy_is_loaded(wrong: list[str
 )
 def test_tasks_groups_tags_and_globs_pass(pattern: str) -> None:
     names.check("", (), [pattern], ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *(
+            (command, "argument --model: is empty; name a folder or a hub id, or leave it out for nano")
+            for command in (
+                ["sweep", "--model", ""],
+                ["sensitivity", "--model", " "],
+                ["sensitivity", "validate", "sens.json", "mix.yaml", "--model", ""],
+            )
+        ),
+        (["sensitivity", "--formats", ""], "argument --formats: names nothing: ''"),
+        (["sweep", "--levels", ","], "argument --levels: names nothing: ','"),
+    ],
+)
+def test_an_option_without_a_word_is_no_default(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == EXIT_BAD_INPUT
+    assert message in capsys.readouterr().err
 
 
 def test_numbers_that_make_no_sense_are_refused_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:

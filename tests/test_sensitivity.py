@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from scipy.stats import entropy
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, MixtralConfig, MixtralForCausalLM
 
 from qbench import profiles
+from qbench.cli import EXIT_BAD_INPUT, main
 from qbench.errors import LevelError, ProfileError
 from qbench.levels import LEVELS
+from qbench.models import QBenchLM
 from qbench.quant.apply import apply
 from qbench.quant.intx import quantize
 from qbench.quant.modules import Unit, units
-from qbench.sensitivity import fisher, journal, predicted, profiling, sensitivity, taps
+from qbench.sensitivity import fisher, journal, predicted, profiling, sensitivity, summary, taps
 from qbench.sensitivity.activations import Sums as ActivationSums
 from qbench.sensitivity.activations import effective_rank
 from qbench.sensitivity.attention import Sums as AttentionSums
@@ -26,7 +29,7 @@ from qbench.sensitivity.language import LanguageModel
 from qbench.sensitivity.measured import Divergences, divergence, lowered
 from qbench.sensitivity.parts import describe, parts
 from qbench.sensitivity.taps import Scored, Taps
-from qbench.sensitivity.text import Text, batches
+from qbench.sensitivity.text import Text, batches, draw
 
 FORMATS = {name: LEVELS[name] for name in ("q4", "q2")}
 TEXTS = [Text("a", tuple(range(5, 17)), 4), Text("b", (3, 9, 40, 41, 7), 1), Text("c", tuple(range(30, 38)), 5)]
@@ -347,7 +350,8 @@ def test_a_profile_is_whole_and_a_killed_one_ends_the_same(
         ({"formats": ["nf4"]}, "no format of a single weight"),
         ({"measure": "some"}, "all or a number"),
         ({"unit": "head"}, "module, layer, block, not 'head'"),
-        ({"tasks": ["none.txt"]}, "cannot be read"),
+        ({"tasks": ["none.txt"]}, r"There is no text file none\.txt"),
+        ({"formats": []}, "of one format or more"),
         ({"max_tokens": 3}, "no text of at most 3 tokens"),
         ({"sequences": 1}, "at least 2 sequences of text, and --sequences asks for 1"),
         ({"responses": "best"}, "reference or own"),
@@ -364,9 +368,98 @@ def test_what_cannot_be_done_is_one_sentence(
 def test_a_text_of_a_single_sequence_is_refused_before_it_is_measured(
     random_llama: Path, notes: Path, tmp_path: Path
 ) -> None:
-    notes.write_text(notes.read_text(encoding="utf-8")[:200], encoding="utf-8")  # one stretch of 128 tokens
-    with pytest.raises(ProfileError, match="has a single text of at most 400 tokens, and a standard error takes 2"):
+    notes.write_text(notes.read_text(encoding="utf-8")[:140], encoding="utf-8")  # one stretch of 128 tokens, and 12
+    with pytest.raises(ProfileError, match="has a single text, and a standard error takes 2: .* fewer than the 144 tokens"):
         run(tmp_path / "sens.json", random_llama, notes, tasks=[f"own={notes}"], sequences=2)
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "lengths"), [(300, [128, 128, 44]), (271, [128, 128]), (272, [128, 128, 16]), (144, [128, 16])]
+)
+def test_a_text_file_is_cut_into_sequences(
+    n_tokens: int, lengths: list[int], random_llama: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("x" * n_tokens, encoding="utf-8")  # a token a byte
+    drawn = draw(QBenchLM(str(random_llama)), str(path), sequences=9)
+    assert [len(text.tokens) for text in drawn.texts] == lengths
+    assert drawn.scored == tuple(length - 1 for length in lengths)
+
+
+def test_why_a_text_gives_nothing_to_ask(random_llama: Path, tmp_path: Path) -> None:
+    lm, path = QBenchLM(str(random_llama)), tmp_path / "notes.txt"
+
+    def why(argument: str, **wanted: Any) -> str:
+        with pytest.raises(ProfileError) as caught:
+            draw(lm, argument, sequences=2, **wanted)
+        return str(caught.value)
+
+    for content in ("", " \n ", "fifteen letters"):
+        path.write_text(content, encoding="utf-8")
+        assert f"{path} has fewer than the 144 tokens that makes. Write more into it." in why(str(path))
+    path.write_text("x" * 200, encoding="utf-8")
+    assert "has a single text left, since 1 were looked at before" in why(str(path), exclude=["notes.txt/0"])
+    path.write_bytes(b"\xff\xfe\x00")
+    assert why(str(path)) == f"{path} cannot be read as text; save it as UTF-8."
+    assert re.search(
+        r"no text of at most 9 tokens \(longer: \d+\), and a standard error takes 2; allow more with --max-tokens\.",
+        why("qbench_numerical_arithmetic", max_tokens=9),
+    )
+
+
+def test_the_file_to_write_is_looked_at_before_anything_is_loaded(
+    random_llama: Path, notes: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.json").write_text('{"mine": 1}', encoding="utf-8")
+    for name, sentence in (("", "is a folder; --out names a file in it"), ("other.json", "was not overwritten")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(profiling, "open_model", None)
+            with pytest.raises(ProfileError, match=sentence):
+                run(tmp_path / name, random_llama, notes)
+    assert (tmp_path / "other.json").read_text(encoding="utf-8") == '{"mine": 1}'
+
+
+def test_an_error_while_loading_stands_alone(
+    random_llama: Path, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["sensitivity", "--model", str(random_llama), "--tasks", str(notes), "--responses", "own"]
+    notes.write_text("", encoding="utf-8")
+    assert main([*command, "--out", str(tmp_path / "sens.json")]) == EXIT_BAD_INPUT
+    err = capsys.readouterr().err
+    assert err.startswith("qbench: The probe notes has no text, and a standard error takes 2: ")
+    assert err.count("\n") == 1
+
+
+def test_the_command_prints_the_dearest_units_and_where_the_file_is(
+    random_llama: Path, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "MOST_ROWS", 6)
+    out = tmp_path / "sens.json"
+    command = [
+        "sensitivity",
+        "--model",
+        str(random_llama),
+        "--tasks",
+        str(notes),
+        "--formats",
+        "q4",
+        "--sequences",
+        "2",
+    ]
+    assert main([*command, "--draws", "1", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == str(out)
+    assert f"qbench sensitivity show {out}" in lines[-3]
+    assert "(the 6 dearest of 15 units)" in lines[0]
+    read = profiles.read(out)
+    dearest = sorted(read.units, key=lambda unit: -read.probes[0].predicted[unit.name]["q4"].value)
+    assert [line.split()[1] for line in lines[4:10]] == [unit.name for unit in dearest[:6]]
+    # Once more: it is finished, and says so.
+    written = out.read_bytes()
+    capsys.readouterr()
+    assert main([*command, "--draws", "1", "--out", str(out)]) == 0
+    assert capsys.readouterr().err == f"qbench: {out} is finished, and nothing was computed again.\n"
+    assert out.read_bytes() == written
 
 
 def test_batches_hold_every_text_once_and_no_more_tokens_than_they_may() -> None:

@@ -119,7 +119,7 @@ def sensitivity(
         head = _Head(model or "nano", lm.weights_sha256(), unit, wanted, seed, draws, settings, hashes)
         if there is not None:
             _check_same(there, out, head)
-            bar.say(f"{out} is finished, and nothing was computed again.")
+            bar.end(f"{out} is finished, and nothing was computed again.")
             return there
         journal = Journal(out.with_name(out.name + ".unfinished"), head.to_json())
         bench = _Bench(lm, found, wanted, draws, seed, batch_tokens, journal, bar)

@@ -124,7 +124,7 @@ def validate(
     }
     with Progress("piece", shown=progress) as bar:
         if (finished := _finished(folder, settings)) is not None:
-            bar.say(f"{folder / FILE} is finished, and nothing was measured again.")
+            bar.end(f"{folder / FILE} is finished, and nothing was measured again.")
             return finished
         with quiet():
             lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
