@@ -369,7 +369,9 @@ def test_a_text_of_a_single_sequence_is_refused_before_it_is_measured(
     random_llama: Path, notes: Path, tmp_path: Path
 ) -> None:
     notes.write_text(notes.read_text(encoding="utf-8")[:140], encoding="utf-8")  # one stretch of 128 tokens, and 12
-    with pytest.raises(ProfileError, match="has a single text, and a standard error takes 2: .* fewer than the 144 tokens"):
+    with pytest.raises(
+        ProfileError, match=r"has a single text, and a standard error takes 2: .* fewer than the 144 tokens"
+    ):
         run(tmp_path / "sens.json", random_llama, notes, tasks=[f"own={notes}"], sequences=2)
 
 
@@ -398,7 +400,7 @@ def test_why_a_text_gives_nothing_to_ask(random_llama: Path, tmp_path: Path) -> 
         path.write_text(content, encoding="utf-8")
         assert f"{path} has fewer than the 144 tokens that makes. Write more into it." in why(str(path))
     path.write_text("x" * 200, encoding="utf-8")
-    assert "has a single text left, since 1 were looked at before" in why(str(path), exclude=["notes.txt/0"])
+    assert "has a single text left (looked at before: 1)" in why(str(path), exclude=["notes.txt/0"])
     path.write_bytes(b"\xff\xfe\x00")
     assert why(str(path)) == f"{path} cannot be read as text; save it as UTF-8."
     assert re.search(

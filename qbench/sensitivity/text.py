@@ -130,8 +130,8 @@ def _too_little_text(name: str, paths: Sequence[str], n_texts: int, n_kept: int,
     found, files = "a single text" if n_kept else "no text", ", ".join(paths)
     if n_texts >= MIN_SEQUENCES:
         return (
-            f"The probe {name} has {found} left, since {n_texts - n_kept} were looked at before, and a standard error takes "
-            f"{MIN_SEQUENCES}; add more to {files}."
+            f"The probe {name} has {found} left (looked at before: {n_texts - n_kept}), and a standard error takes {MIN_SEQUENCES}; "
+            f"add more to {files}."
         )
     return (
         f"The probe {name} has {found}, and a standard error takes {MIN_SEQUENCES}: {files} has fewer than the "
@@ -144,7 +144,9 @@ def _too_few_items(name: str, longest: int, window: int, n_kept: int, n_left_out
     found = "a single text" if n_kept else "no text"
     seen = f"; looked at before: {n_seen}" if n_seen else ""
     if n_left_out:
-        more = "allow more with --max-tokens" if longest < window else "more do not fit the model, so choose other tasks"
+        more = (
+            "allow more with --max-tokens" if longest < window else "more do not fit the model, so choose other tasks"
+        )
         return (
             f"The probe {name} has {found} of at most {longest} tokens (longer: {n_left_out}{seen}), and a standard error takes "
             f"{MIN_SEQUENCES}; {more}."
