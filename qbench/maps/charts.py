@@ -593,8 +593,8 @@ def _statistic_records(probe: ProbeMap) -> list[Record]:
             "name": own.name.replace("_", " "),
             "format": own.format,
             "layer": own.layer,
-            "base": float(f"{own.base:.4g}"),
-            "lowered": float(f"{own.lowered:.4g}"),
+            "base": float(f"{own.base:.6g}"),
+            "lowered": float(f"{own.lowered:.6g}"),
         }
         for own in probe.statistics
     ]
@@ -609,7 +609,7 @@ def _statistic(records: Sequence[Record]) -> Any:
     )
     marks = []
     for field, color, width in (("base", NEUTRAL, 3.5), ("lowered", LINE, 1.5)):
-        y = alt.Y(f"{field}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4, format=".3~g"))
+        y = alt.Y(f"{field}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
         marks.append(base.mark_line(color=color, strokeWidth=width, opacity=0.8).encode(y=y))
         marks.append(base.mark_circle(color=color, size=12 * width, opacity=1).encode(y=y))
     return alt.layer(*marks)
