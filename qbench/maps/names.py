@@ -9,7 +9,7 @@ LETTER, LINE = 6.2, 13.0
 """Pixels that a letter is wide and a name is high, at 11 points."""
 AWAY = 8
 """Pixels between a point and its name."""
-MOVES = (0, -LINE, LINE, -2 * LINE, 2 * LINE)
+MOVES = (0, *(sign * move for move in (4, 8, LINE) for sign in (-1, 1)))
 """Up and down, the least first: further off, a name would no longer belong to its point."""
 NOWHERE: Record = {"label": "", "align": "left", "dx": 0, "dy": 0}
 
