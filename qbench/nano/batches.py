@@ -33,9 +33,11 @@ class Batch:
     positions: torch.Tensor
     """Start at zero in every text, by which transformers' attention mask knows where one ends."""
     weights: torch.Tensor
+    counted: torch.Tensor
+    """Of which tokens, numbered row after row, the loss is computed: one in two, those of responses before those of prompts."""
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(self.tokens.to(device), self.positions.to(device), self.weights.to(device))
+        return Batch(*(part.to(device) for part in (self.tokens, self.positions, self.weights, self.counted)))
 
 
 def encode(texts: list[Text], tokenizer: PreTrainedTokenizerFast) -> list[Encoded]:
@@ -67,7 +69,7 @@ def batches(encoded: list[Encoded], *, batch_tokens: int, seed: int, epoch: int,
         groups += [(length, packed[start : start + size]) for start in range(0, len(packed), size)]
     for position in rng.permutation(len(groups)):
         length, group = groups[int(position)]
-        yield _batch([[encoded[index] for index in row] for row in group], length, padding)
+        yield _batch([[encoded[index] for index in row] for row in group], length, padding, rng)
 
 
 def _pack(encoded: list[Encoded], rng: np.random.Generator) -> dict[int, list[list[int]]]:
@@ -90,7 +92,7 @@ def _pack(encoded: list[Encoded], rng: np.random.Generator) -> dict[int, list[li
     return rows
 
 
-def _batch(rows: list[list[Encoded]], length: int, padding: int) -> Batch:
+def _batch(rows: list[list[Encoded]], length: int, padding: int, rng: np.random.Generator) -> Batch:
     tokens = np.full((len(rows), length), padding, dtype=np.int64)
     positions = np.zeros((len(rows), length), dtype=np.int64)
     weights = np.zeros((len(rows), length), dtype=np.float32)
@@ -104,4 +106,7 @@ def _batch(rows: list[list[Encoded]], length: int, padding: int) -> Batch:
             weights[row, start] = 0.0  # nothing stands in front of the first token
             start = here.stop
         positions[row, start:] = np.arange(length - start)
-    return Batch(torch.from_numpy(tokens), torch.from_numpy(positions), torch.from_numpy(weights))
+    # Logits are a fourth of the work, and most prompt tokens teach little: the ones that count are drawn.
+    drawn = np.argsort(weights.ravel() + rng.uniform(0, PROMPT_WEIGHT, weights.size))[weights.size // 2 :]
+    arrays = (tokens, positions, weights, np.sort(drawn))
+    return Batch(*(torch.from_numpy(array) for array in arrays))
