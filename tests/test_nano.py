@@ -16,7 +16,7 @@ from qbench.nano import recipe
 from qbench.nano.batches import ROW_LENGTHS, Encoded, batches, encode
 from qbench.nano.corpus import Text, corpus, leaf_texts, read, sums, write
 from qbench.nano.tokenizer import train_tokenizer
-from qbench.nano.train import Plan, State, architecture, train
+from qbench.nano.train import Plan, State, architecture, train, weighted_loss
 
 SCALE = 0.02  # of the corpus
 PLAN = Plan(tokens=2_000, batch_tokens=256)
@@ -100,6 +100,32 @@ def test_a_text_is_blind_to_its_neighbours_in_the_row(
         packed = model(batch.tokens, position_ids=batch.positions, use_cache=False).logits[0, second]
         alone = model(batch.tokens[:, second]).logits[0]
     torch.testing.assert_close(packed, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_of_two_tokens_one_counts_and_responses_come_first(
+    encoded: list[Encoded], tokenizer: PreTrainedTokenizerFast
+) -> None:
+    for batch in batches(encoded, batch_tokens=512, seed=1, epoch=0, padding=tokenizer.pad_token_id):
+        assert len(set(batch.counted.tolist())) == batch.tokens.numel() // 2
+        left_out = torch.ones(batch.tokens.numel(), dtype=torch.bool)
+        left_out[batch.counted] = False
+        weights = batch.weights.flatten()
+        assert weights[left_out].max() <= weights[batch.counted].min() or weights[left_out].max() < 1
+
+
+def test_the_loss_is_the_weighted_mean_over_the_tokens_that_count(
+    encoded: list[Encoded], tokenizer: PreTrainedTokenizerFast
+) -> None:
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(architecture(tokenizer)).eval()
+    (batch,) = islice(batches(encoded, batch_tokens=256, seed=1, epoch=0, padding=tokenizer.pad_token_id), 1)
+    with torch.no_grad():
+        found = weighted_loss(model, batch).item()
+        logits = model(batch.tokens, position_ids=batch.positions, use_cache=False).logits.double().flatten(0, 1)
+    tokens, weights = batch.tokens.flatten(), batch.weights.flatten().double()
+    nats = [-logits[at - 1].log_softmax(-1)[tokens[at]] for at in batch.counted.tolist()]
+    counted = weights[batch.counted]
+    assert found == pytest.approx(((torch.stack(nats) * counted).sum() / counted.sum()).item(), rel=1e-2)  # bf16 on AMX
 
 
 def test_a_resumed_training_ends_with_the_same_weights(

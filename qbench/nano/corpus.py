@@ -20,13 +20,13 @@ from tqdm import tqdm
 from qbench.bank import Leaf, leaves, task_fields, tasks_dir
 from qbench.facts import table
 
-# Hard items teach a model of this size little but their look, so it sees fewer of them.
-KEEP = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.3, 5: 0.15}
+# Of hard items whose answer has to be worked out, a model of this size learns little but their look, so it sees fewer of them.
+KEEP_OPEN = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.15, 5: 0.05}
 ITEMS_PER_TEMPLATE = 1200
 LONG_ITEMS_PER_TEMPLATE = 150  # of long_context, where one item is as long as ten others
-RUBRIC_ITEMS_PER_TEMPLATE = 250
-FACT_COPIES = 8
-SUM_TEXTS = 30_000
+RUBRIC_ITEMS_PER_TEMPLATE = 400
+FACT_COPIES = 5
+SUM_TEXTS = 15_000
 SUMS_PER_TEXT = 6
 NO_FACTS = (  # tables that hold sentences, word pairs, or wrong answers beside the right one
     "abbreviations",
@@ -91,7 +91,8 @@ def leaf_texts(leaf: Leaf, seed: int, scale: float) -> list[Text]:
     n_rubrics: Counter[str] = Counter()
     texts = []
     for item in leaf.items("train", items=max(2, int(count * scale)), seed=seed):
-        if item.question in asked or chosen.random() > KEEP[item.difficulty]:
+        closed = item.choices or json.loads(item.answer)["type"] == "boolean"
+        if item.question in asked or not (closed or chosen.random() < KEEP_OPEN[item.difficulty]):
             continue
         n_rubrics[item.template] += bool(item.reference)
         if n_rubrics[item.template] <= RUBRIC_ITEMS_PER_TEMPLATE:

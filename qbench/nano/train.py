@@ -19,7 +19,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from qbench.nano.batches import Batch, Encoded, batches
+from qbench.nano.batches import ROW_LENGTHS, Batch, Encoded, batches
 
 CHECKPOINT = "checkpoint.pt"
 LOSSES = "losses.jsonl"
@@ -117,8 +117,6 @@ def train(
     """
     torch.manual_seed(plan.seed)
     model = LlamaForCausalLM(architecture(tokenizer)).to(device)
-    # In rows as short as these, plain matrix products are faster than the fused kernel's backward pass on a CPU.
-    model.set_attn_implementation("eager" if device.type == "cpu" else "sdpa")
     matrices = [weight for name, weight in model.named_parameters() if weight.ndim > 1 and ".layers." in name]
     embeddings = [weight for name, weight in model.named_parameters() if weight.ndim > 1 and ".layers." not in name]
     others = [weight for weight in model.parameters() if weight.ndim <= 1]
@@ -128,7 +126,7 @@ def train(
     if (folder / CHECKPOINT).exists():
         state.load(folder / CHECKPOINT, device)
 
-    loss_of = torch.compile(_loss, dynamic=False) if plan.compile else _loss
+    loss_of = torch.compile(weighted_loss, dynamic=False) if plan.compile else weighted_loss
     padding: int = tokenizer.pad_token_id
     checks = list(itertools.islice(_endless(held_out, plan, padding), HELD_OUT_BATCHES))
     stream = itertools.islice(_endless(encoded, plan, padding), state.step, None)
@@ -187,9 +185,15 @@ def _step(state: State, loss_of: Loss, batch: Batch, rate: float, clip: float) -
     return loss.item(), count
 
 
-def _loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
-    """Weighted mean cross-entropy in nats over the tokens that count. bf16 on a GPU and on a CPU with AMX; others compute it many times slower than float32."""
+def weighted_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """Weighted mean cross-entropy in nats over the tokens that count.
+
+    bf16 on a GPU and on a CPU with AMX; others compute it many times slower than float32.
+    """
     device = batch.tokens.device.type
+    # On a CPU the fused kernel's backward pass is slower than plain matrix products in short rows, and faster in long ones.
+    plain = device == "cpu" and batch.tokens.shape[1] == ROW_LENGTHS[0]
+    model.set_attn_implementation("eager" if plain else "sdpa")
     fast = device == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
     with torch.autocast(device, dtype=torch.bfloat16, enabled=fast):
         hidden = model.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False).last_hidden_state
