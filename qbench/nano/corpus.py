@@ -23,7 +23,7 @@ from qbench.facts import table
 # Of hard items whose answer has to be worked out, a model of this size learns little but their look, so it sees fewer of them.
 KEEP_OPEN = {1: 1.0, 2: 1.0, 3: 0.6, 4: 0.15, 5: 0.05}
 ITEMS_PER_TEMPLATE = 1200
-LONG_ITEMS_PER_TEMPLATE = 150  # of long_context, where one item is as long as ten others
+LONG_ITEMS_PER_TEMPLATE = 60  # of long_context, where one item is as long as ten others
 RUBRIC_ITEMS_PER_TEMPLATE = 400
 FACT_COPIES = 5
 SUM_TEXTS = 15_000
