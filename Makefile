@@ -31,7 +31,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 nano: $(VENV)/installed
-	$(BIN)/python -m qbench.nano.recipe
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m qbench.nano.recipe
 
 readme: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/readme.py

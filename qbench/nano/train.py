@@ -37,7 +37,7 @@ class Plan:
     gives the same weights on the same hardware.
     """
 
-    tokens: int = 20_000_000
+    tokens: int = 85_000_000
     minutes: float | None = None
     batch_tokens: int = 8192
     learning_rate: float = 4e-3
