@@ -235,7 +235,7 @@ def test_what_cannot_be_validated_is_one_sentence(
     assert "stores every unit as" in said(sens, four, str(lonely), *here)
     (tmp_path / "lonely-uniform.yaml").write_bytes((profiled / "four-uniform.yaml").read_bytes())
     lonely.write_text("default: q4\nrules: []\n", encoding="utf-8")  # not the mix of that control any more
-    assert "(lonely-uniform.yaml beside it: controls of another mix)" in said(sens, lonely, *here)
+    assert "such as lonely-uniform.yaml, are controls of another mix)" in said(sens, lonely, *here)
     assert not (tmp_path / "run").exists()
     # A profile that was made from a test item.
     read = profiles.read(sens)

@@ -80,10 +80,12 @@ class Allocation:
         if not self.paths:
             lines += ["", as_yaml(self.best.mix).rstrip()]
         if self.replaced:
-            lines += ["", f"Replaced: {', '.join(path.name for path in self.replaced)}."]
+            lines += ["", f"Earlier allocations that were replaced: {len(self.replaced)}."]
         if self.stale:
-            names = ", ".join(path.name for path in self.stale)
-            lines += ["", f"Left as they were, and no controls of this mix: {names}."]
+            lines += [
+                "",
+                f"Left as they were, and no controls of this mix: {len(self.stale)}, such as {self.stale[0].name}.",
+            ]
         return "\n".join(lines)
 
 

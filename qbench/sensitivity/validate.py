@@ -234,7 +234,7 @@ def _controls(mix: Path, given: list[Path]) -> list[Path]:
     """
     own, stale = controls_beside(mix)
     if not given and not own:
-        beside = f" ({', '.join(path.name for path in stale)} beside it: controls of another mix)" if stale else ""
+        beside = f" (the {len(stale)} beside it, such as {stale[0].name}, are controls of another mix)" if stale else ""
         raise ProfileError(
             f"There is nothing to hold {mix} against{beside}: write its controls with qbench allocate --controls, or name other mixes of "
             "its size."
