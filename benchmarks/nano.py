@@ -73,7 +73,7 @@ def draw_losses(build: Path, path: Path) -> None:
         alt.Chart(alt.InlineData(trained + held_out), width=560, height=240)
         .mark_line(point=alt.OverlayMarkDef(size=12))
         .encode(
-            x=alt.X("tokens:Q", title="tokens trained", axis=alt.Axis(format="~s")),
+            x=alt.X("tokens:Q", title="tokens trained", axis=alt.Axis(format="~s", tickCount=8)),
             y=alt.Y("loss:Q", title="loss, nats", scale=alt.Scale(type="log")),
             color=alt.Color("on:N", title=None, legend=alt.Legend(orient="top-right")),
         )
