@@ -5,7 +5,6 @@
 The blocks are of the kind that quoting.py replaces.
 """
 
-import shutil
 import subprocess
 import sys
 
@@ -31,9 +30,11 @@ def output(command: str) -> str:
 
 
 def draw(run: str, picture: str) -> None:
-    """The curves of a run's report, as a picture of the README."""
+    """The curves of a run's report, as a picture of the README; on white, since readers in the dark would not see their letters."""
     output(f"qbench report {run} --formats figures")
-    shutil.copy(ROOT / run / "report" / "figures" / "curves.svg", ROOT / picture)
+    curves = (ROOT / run / "report" / "figures" / "curves.svg").read_text(encoding="utf-8")
+    on_white = curves.replace("<g ", '<rect width="100%" height="100%" fill="white"/><g ', 1)
+    (ROOT / picture).write_text(on_white, encoding="utf-8")
 
 
 def block(command: str) -> str:
