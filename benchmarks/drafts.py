@@ -28,6 +28,7 @@ import torch
 from choice import WORDS, random_llama
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from quoting import quote
 
 from qbench import models
 from qbench.decoding import Decoded, decode
@@ -36,7 +37,6 @@ from qbench.models import QBenchLM, nano_path
 from qbench.sweep import DEFAULT_LEVELS
 from qbench.sweep.cells import PORTION_BATCHES
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "speed.md"
 LONG = 64  # tokens of a response
 
 
@@ -76,21 +76,11 @@ def main() -> None:
         plan["weights"] = bench.lm.weights_sha256()
         portions = [asked[at : at + size] for at in range(0, len(asked), size)]
         results = list(kept_or_run(bench, portions, options.keep, plan))
-    lines = table(
-        results,
-        options.batch_size,
-        "a random Llama" if is_random else "nano" if options.model == nano_path() else model,
-    )
+    name = "a random Llama" if is_random else "nano" if options.model == nano_path() else model
+    lines = table(results, options.batch_size, f"{name} (weights {plan['weights'][:8]})")
     print(*lines, sep="\n")
     if options.write:
-        name = "random drafts" if is_random else "drafts"
-        before, begin, rest = PAGE.read_text(encoding="utf-8").partition(f"<!-- {name}: ")
-        command, _, rest = rest.partition(" -->")
-        end = f"<!-- end {name} -->"
-        PAGE.write_text(
-            f"{before}{begin}{command} -->\n\n" + "\n".join(lines) + f"\n\n{end}{rest.partition(end)[2]}",
-            encoding="utf-8",
-        )
+        quote("docs/speed.md", {"random drafts" if is_random else "drafts": lines})
 
 
 def requests(n_items: int) -> list[Instance]:
