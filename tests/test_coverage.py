@@ -1,23 +1,9 @@
 """The coverage certificate, small and seeded: our intervals hold the truth as often as they say, in every scenario of the benchmark."""
 
-import importlib.util
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-
-
-def benchmark(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from scripts import benchmark
 
 BENCHMARK = benchmark("coverage")
 with pytest.MonkeyPatch.context() as patch:  # it takes its models from the file beside it

@@ -1,18 +1,17 @@
 """The GGUF engine against transformers: the same model, computed twice by different people's code."""
 
-import importlib.util
 import json
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scripts import benchmark
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -320,17 +319,7 @@ def test_a_missing_library_is_one_sentence(monkeypatch: pytest.MonkeyPatch, caps
 # ---------------------------------------------------------------- the gate
 
 
-def benchmark() -> ModuleType:
-    path = Path(__file__).resolve().parents[1] / "benchmarks" / "gguf_engine.py"
-    spec = importlib.util.spec_from_file_location("gguf_engine_benchmark", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-with_tokenizer = benchmark().with_tokenizer
+with_tokenizer = benchmark("gguf_engine").with_tokenizer
 """nano as somebody else would ship it: one file, with a tokenizer inside."""
 
 
