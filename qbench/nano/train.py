@@ -60,7 +60,7 @@ class Plan:
 
 
 def architecture(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of 3.9M parameters. Hidden size and MLP width are multiples of 256, so that GGUF's K-quants apply."""
+    """A Llama of 4.2M parameters. Hidden size and MLP width are multiples of 256, so that GGUF's K-quants apply."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=256,
