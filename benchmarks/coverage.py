@@ -26,7 +26,6 @@ from qbench.stats import Design, Target, paired_differences
 
 Array = NDArray[np.float64]
 
-
 N_STRATA = 3
 N_ITEMS = 20
 FAMILY = 4

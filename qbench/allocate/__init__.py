@@ -135,9 +135,7 @@ def allocate(
         ) from None
     name = Path(out).stem if out else "mix"
     source = f"{Path(profile).name} (sha256 {hashlib.sha256(Path(profile).read_bytes()).hexdigest()[:16]})"
-    weights = (
-        ", ".join(f"{probe} {value:g}" for probe, value in weights_of(menu, weight or {}).items()) if weight else ""
-    )
+    weights = ", ".join(f"{probe} {value:g}" for probe, value in weights_of(menu, weight or {}).items())
     weighted = f", weights {weights}," if weight else ""
     best = _allocated(menu, choice, name, f"{request.aim}{weighted} by {source}")
     others = []

@@ -24,6 +24,7 @@ from qbench.maps.wording import (
     interval,
     legend,
     mix_columns,
+    nominal,
     percent,
     points,
     short_name,
@@ -64,7 +65,7 @@ def _has_records(spec: Spec | list[Spec]) -> bool:
 
 
 def _parts(maps: Maps) -> Iterable[Part]:
-    level = f"{100 * maps.confidence:g} %"
+    level = nominal(maps)
     probes = [(own.probe.name, own.probe.name.replace("_", " ")) for own in maps.probes]
     probe = [Menu("probe", "probe", probes, probes[0][0])]
     colors = [("own", "each format its own"), ("shared", "one scale for all formats")]

@@ -25,7 +25,7 @@ MARKS = {
 
 def legend(maps: Maps) -> list[tuple[str, str]]:
     """Every mark and what it means."""
-    level = _level(maps)
+    level = nominal(maps)
     return [
         (Mark.NOTHING, f"not distinguishable from 0: its {level} interval reaches 0"),
         (
@@ -61,7 +61,8 @@ INTERVALS = (
 )
 
 
-def _level(maps: Maps) -> str:
+def nominal(maps: Maps) -> str:
+    """The confidence of every interval."""
     return f"{100 * maps.confidence:g} %"
 
 
@@ -211,7 +212,7 @@ def mix_columns(maps: Maps) -> list[str]:
 def certain(maps: Maps) -> str:
     """When a difference between two probes is certain."""
     return (
-        f"certain: the interval of the difference leaves out 0. A cell without a dot may not differ at all. The {_level(maps)} intervals "
+        f"certain: the interval of the difference leaves out 0. A cell without a dot may not differ at all. The {nominal(maps)} intervals "
         f"hold for all {units(maps)} at once."
     )
 
@@ -245,7 +246,7 @@ def facts(maps: Maps) -> list[tuple[str, str]]:
         ("asked for", _pairs(profile.settings)),
         ("bank", _pairs(profile.bank)),
         ("versions", _pairs({"qbench": profile.qbench} | profile.versions)),
-        ("intervals", f"{100 * maps.confidence:g} %"),
+        ("intervals", nominal(maps)),
         ("profile", f"SHA-256 {maps.sha256[:16]}"),
     ]
 
