@@ -92,7 +92,7 @@ class Found:
     """(units, formats) in nats a scored token."""
     predicted: Array
     summed: dict[str, Array]
-    """The same with other sums of squares, by name."""
+    """The same with other draws and other sums of squares, by name."""
     fisher: fisher.Gradients
     forward_seconds: float
     predict_seconds: float
@@ -156,12 +156,12 @@ def measured_costs(asked: Asked, found: Sequence[Part]) -> Array:
 
 
 def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> dict[str, Array]:
-    """What else could be squared: A ∘ (X ΔWᵀ) of single tokens and outputs, of tokens, of outputs, of sequences. Nats, (units, formats).
+    """What else could be drawn, and squared: A ∘ (X ΔWᵀ) of single tokens and outputs, of tokens, of outputs, of sequences.
 
-    Every use of a tied weight is squared apart in the first two.
+    Nats, (units, formats). Every use of a tied weight is squared apart in the first two.
     """
     names = ("token and output", "token", "output", "sequence")
-    total = {name: np.zeros((len(found), len(FORMATS))) for name in names}
+    totals = {kind: {name: np.zeros((len(found), len(FORMATS))) for name in names} for kind in DRAWN}
     steps = {
         part.name: [quantize(matrix, level) - matrix for level in FORMATS.values()]
         for part in found
@@ -208,16 +208,36 @@ def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> dict[str, A
             taps.n_sequences = scored.n_sequences
             generator = torch.Generator().manual_seed(number)
             p = scored.logits.detach().softmax(-1)
-            for draw in range(DEFAULT_DRAWS):
-                whole = np.zeros((len(found), len(FORMATS), scored.n_sequences))
-                labels = torch.multinomial(p, 1, generator=generator)
-                gradient = p.neg().scatter_add_(1, labels, torch.ones_like(labels, dtype=p.dtype))
-                torch.autograd.backward(scored.logits, gradient, retain_graph=draw < DEFAULT_DRAWS - 1)
-                total["sequence"] += (whole**2).sum(-1)
+            for kind, drawn in DRAWN.items():
+                total = totals[kind]
+                for _ in range(DEFAULT_DRAWS):
+                    whole = np.zeros((len(found), len(FORMATS), scored.n_sequences))
+                    torch.autograd.backward(scored.logits, drawn(p, generator), retain_graph=True)
+                    total["sequence"] += (whole**2).sum(-1)
     for handle in handles:
         handle.remove()
-    halves = {name: value / (2 * DEFAULT_DRAWS) for name, value in total.items()}
-    return {**halves, "mean of the last two": (halves["output"] + halves["sequence"]) / 2}
+    summed = {}
+    for kind, total in totals.items():
+        halves = {name: value / (2 * DEFAULT_DRAWS) for name, value in total.items()}
+        for name, own in (("a half", 0.5), ("three quarters", 0.75)):
+            halves[f"output, {name}, and sequence"] = own * halves["output"] + (1 - own) * halves["sequence"]
+        summed |= {f"{kind} | {name}": value for name, value in halves.items()}
+    return summed
+
+
+def labels(p: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The gradient of log p(y) at the logits, y drawn from p (positions, vocabulary)."""
+    drawn = torch.multinomial(p, 1, generator=generator)
+    return torch.zeros_like(p).scatter_(1, drawn, 1.0) - p
+
+
+def signs(p: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Random signs with the same covariance: √p ∘ z − p (√p · z)."""
+    scaled = p.sqrt() * (torch.randint(0, 2, p.shape, generator=generator) * 2 - 1)
+    return scaled - p * scaled.sum(-1, keepdim=True)
+
+
+DRAWN: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {"labels": labels, "signs": signs}
 
 
 # ---------------------------------------------------------------- what it costs
@@ -315,7 +335,7 @@ def train_gpt2(folder: Path) -> None:
 
 def agreement(found: Sequence[Found]) -> list[str]:
     lines = [
-        f"Every module alone lowered; {SEQUENCES} sequences of {PROBE}, {DEFAULT_DRAWS} draws of labels. Rank correlation over modules, "
+        f"Every module alone lowered; {SEQUENCES} sequences of {PROBE}, {DEFAULT_DRAWS} draws. Rank correlation over modules, "
         "and median of predicted / measured, with 95 % intervals over modules.",
         "",
         "| model | format | modules | measured KL, median | rank correlation | predicted / measured |",
@@ -372,11 +392,11 @@ def rivals(found: Sequence[Found]) -> list[str]:
 
 def sums(found: Sequence[Found]) -> list[str]:
     lines = [
-        f"{DEFAULT_DRAWS} draws of labels, other sums: what is added up before it is squared. Least rank correlation of the six formats, "
+        f"{DEFAULT_DRAWS} draws of labels or of signs, and what is added up before it is squared. Least rank correlation of the six formats, "
         "and the range of the median ratios.",
         "",
-        "| one square for each | " + " | ".join(f"{own.name}, least correlation | ratios" for own in found) + " |",
-        "|---|" + "--:|" * (2 * len(found)),
+        "| drawn | one square for each | " + " | ".join(f"{own.name}, least correlation | ratios" for own in found) + " |",
+        "|---|---|" + "--:|" * (2 * len(found)),
     ]
     for name in found[0].summed:
         cells = []

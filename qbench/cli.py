@@ -228,7 +228,7 @@ def _add_sensitivity(commands: Any) -> None:
         choices=("reference", "own"),
         help="score the items' own answers, or what the model answers (default: reference)",
     )
-    sensitivity.add_argument("--draws", type=_positive, metavar="N", help="of labels for each sequence (default: 3)")
+    sensitivity.add_argument("--draws", type=_positive, metavar="N", help="passes back for each sequence (default: 3)")
     sensitivity.add_argument("--seed", type=int, help="of the draws and the bank's items")
     sensitivity.add_argument(
         "--max-tokens", "--max_tokens", type=_positive, metavar="N", help="leave longer items out (default: the window)"

@@ -109,7 +109,7 @@ def test_the_hooks_compute_what_autograd_does(architecture: str, request: pytest
                     ]
                     whole = sum(float(rows.sum()) for rows in along)
                     apart = sum(float(rows.square().sum()) for rows in along)
-                    expected = (whole**2 + apart) / 4
+                    expected = (whole**2 + 3 * apart) / 8
                     assert nats[place, column, position] == pytest.approx(expected, rel=2e-3, abs=1e-9), part.name
             position += 1
     assert all(not parameter.grad for parameter in model.parameters())
@@ -145,13 +145,22 @@ def test_padding_changes_nothing(llama: Any) -> None:
             assert len(alone.logits) == text.n_scored
 
 
-def test_labels_are_drawn_from_the_models_own_softmax() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0]])
+def test_draws_have_the_covariance_of_a_labels_gradient() -> None:
+    """Diag(p) − p pᵀ at every position, and nothing between positions."""
+    logits = torch.tensor([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
     draw = predicted._drawing(Scored.of(logits.requires_grad_()), (5,))
-    drawn = torch.stack([draw()[0] for _ in range(20_000)])
-    p = logits.detach()[0].softmax(0)
-    torch.testing.assert_close(drawn.mean(0), torch.zeros(3), atol=0.02, rtol=0)
-    torch.testing.assert_close(drawn.T @ drawn / len(drawn), torch.diag(p) - torch.outer(p, p), atol=0.02, rtol=0)
+    drawn = torch.stack([draw().flatten() for _ in range(20_000)])
+    expected = torch.block_diag(*[torch.diag(p) - torch.outer(p, p) for p in logits.detach().softmax(-1)])
+    torch.testing.assert_close(drawn.mean(0), torch.zeros(6), atol=0.02, rtol=0)
+    torch.testing.assert_close(drawn.T @ drawn / len(drawn), expected, atol=0.02, rtol=0)
+
+
+def test_a_sure_model_is_not_measured_by_rare_labels() -> None:
+    """Every draw is of the size that labels have on average, and labels would have once in a thousand draws: p q (1 ± 2 √(p q))."""
+    p, q = 0.001, 0.999
+    draw = predicted._drawing(Scored.of(torch.tensor([[p, q]]).log().requires_grad_()), (5,))
+    squares = {round(float(draw()[0, 0].square() / (p * q)), 4) for _ in range(50)}
+    assert squares == {round(1 - 2 * (p * q) ** 0.5, 4), round(1 + 2 * (p * q) ** 0.5, 4)}
 
 
 def test_a_model_that_overwrites_its_inputs_is_refused_by_name() -> None:

@@ -4,17 +4,24 @@ To second order, the KL between a model and the same model with its weights chan
 
     KL ≈ ½ Σ_t E_y[(∂ log p_t(y) · ΔW)²],        y drawn from the model's own softmax p_t at the scored position t
 
-(Martens 2020, JMLR 21:146, section 5). Labels of different positions are drawn independently, so the squares of single positions add up
-to the square of their sum, and one pass back from all positions of a sequence at once is enough for a draw. With A = ∂(Σ_t log p_t(y_t)),
-the gradient of a sequence n in a draw k with respect to the weights, and a_o the part of A · ΔW in the rows o (outputs) of the weights,
+(Martens 2020, JMLR 21:146, section 5). The gradient of log p(y) at the logits is the label less p, and all that the form needs of it is its
+covariance, diag(p) − p pᵀ. A model that is sure of its answer nearly always draws that answer, whose gradient is nearly nothing, and once in
+a long while another: the mean of many draws is right, that of three is not. The same covariance without rare events have, with z a random
+sign for each entry of the vocabulary (Hutchinson 1990, Commun. Stat. Simul. Comput. 19:433),
+
+    u = √p ∘ (z − √p (√p · z))
+
+which stand where the label's gradient stood. Those of different positions are independent, so the squares of single positions add up to the
+square of their sum, and one pass back from all positions of a sequence at once is enough for a draw. With A = Σ_t ∂(logits_t · u_t), the
+gradient of a sequence n in a draw k with respect to the weights, and a_o the part of A · ΔW in the rows o (outputs) of the weights,
 
     whole  = (Σ_o a_o)²            unbiased, but one square with one degree of freedom for each sequence and draw
     rows   = Σ_o a_o²              hundreds of squares; leaves out what the rounding of two rows has in common, which is nearly nothing
 
-    s(unit, format) = 1 / (2 K Σ_n T_n) Σ_n Σ_k (whole + rows) / 2
+    s(unit, format) = 1 / (2 K Σ_n T_n) Σ_n Σ_k (¼ whole + ¾ rows)
 
-The mean of the two ranks units better than either (docs/sensitivity.md has the measurement, with the squares of single tokens beside it,
-which leave out what the tokens of a sequence have in common, and that is much).
+The two together rank units better than either (docs/sensitivity.md has the measurement, with labels instead of signs, and with the squares of
+single tokens, which leave out what the tokens of a sequence have in common, and that is much).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +37,8 @@ from qbench.sensitivity.parts import Part
 from qbench.sensitivity.taps import Answer, Rows, Scored, Taps
 
 DEFAULT_DRAWS = 3
+WHOLE, ROWS = 0.25, 0.75
+"""What each of the two squares weighs."""
 
 
 def predict(
@@ -95,20 +104,21 @@ def predict_batch(
             whole.zero_()
             apart.zero_()
             torch.autograd.backward(scored.logits, draw(), retain_graph=k < draws - 1)
-            nats += (whole.square() + apart) / (4 * draws)
+            nats += (WHOLE * whole.square() + ROWS * apart) / (2 * draws)
     found: NDArray[np.float64] = nats.double().cpu().numpy()
     return found
 
 
 def _drawing(scored: Scored, seed: tuple[int, ...]) -> Callable[[], torch.Tensor]:
-    """Draws labels from the model's own softmax; each call gives the gradient of their log-likelihood at the logits."""
+    """Each call gives a random u for every scored position (positions, vocabulary): mean 0, covariance diag(p) − p pᵀ."""
     device = scored.logits.device
     state = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
     generator = torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
-    p = scored.logits.detach().float().softmax(-1)
+    root = scored.logits.detach().float().softmax(-1).sqrt_()
 
     def draw() -> torch.Tensor:
-        labels = torch.multinomial(p, 1, generator=generator)
-        return p.neg().scatter_add_(1, labels, torch.ones_like(labels, dtype=p.dtype)).to(scored.logits.dtype)
+        signs = torch.empty_like(root).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+        along = torch.linalg.vecdot(root, signs)
+        return signs.addcmul_(root, along[:, None], value=-1).mul_(root).to(scored.logits.dtype)
 
     return draw

@@ -65,7 +65,7 @@ def sensitivity(
         out: the file. If it is there with the same settings, it is read; what an interrupted command has finished is not done again.
         sequences: of each probe.
         responses: ``reference`` scores the items' own answers, ``own`` what the model itself answers.
-        draws: of labels for each sequence; see `qbench.sensitivity.predicted`.
+        draws: of random signs for each sequence; see `qbench.sensitivity.predicted`.
         seed: of the draws and of the bank's items.
         max_tokens: items that are longer are left out and counted; the model's window if not given.
         batch_tokens: tokens of a batch, padding included.
