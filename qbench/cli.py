@@ -641,11 +641,11 @@ def _show(
     format: str = "",
     confidence: float = 0.95,
 ) -> int:
-    from qbench.contrasts import format_of, show
+    from qbench.contrasts import show
     from qbench.recommend import recommend
     from qbench.validation import fresh_nats
 
-    named = format_of(profile, format)
+    named = profile.format(format)
     print(
         show(profile, contrast=contrast, format=named, confidence=confidence),
         *(

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from qbench.errors import ProfileError, did_you_mean
+from qbench.errors import ProfileError
 from qbench.profiles import FULL_PRECISION, Activations, Attention, Cost, Probe, Profile
 from qbench.stats import Agreement, Interval, check_confidence, joint_confidence, rank_correlation, ratio_of_sums
 
-DEFAULT_FORMAT = "q4"
 STATISTICS_AT = ("q8", "q4")
 """The levels whose activations the documents compare; where a profile lacks them, its widest and its narrowest format."""
 
@@ -66,7 +65,7 @@ def side_by_side(profile: Profile, first: str, second: str, *, format: str = "",
     """
     if first == second:
         raise ProfileError(f"The probe {first} cannot be set beside itself; name two probes.")
-    name = format_of(profile, format)
+    name = profile.format(format)
     ours, theirs = (profile.probe(own) for own in (first, second))
     joint = joint_confidence(confidence, len(profile.units))
     shares = [_shares(profile, probe, name, joint) for probe in (ours, theirs)]
@@ -82,20 +81,6 @@ def side_by_side(profile: Profile, first: str, second: str, *, format: str = "",
         ceiling=math.sqrt(max(0.0, reliability(profile, ours, name)) * max(0.0, reliability(profile, theirs, name))),
         units=tuple(sorted(found, key=lambda own: -abs(own.difference.value))),
     )
-
-
-def format_of(profile: Profile, name: str = "") -> str:
-    """The format of this name; q4 if none is named, or the middle one of a profile without it.
-
-    Raises:
-        ProfileError: the profile has no such format.
-    """
-    names = list(profile.formats)
-    if not name:
-        return DEFAULT_FORMAT if DEFAULT_FORMAT in names else names[len(names) // 2]
-    if name not in names:
-        raise ProfileError(f"The profile has no format {name!r}.{did_you_mean(name, names)} It has {', '.join(names)}.")
-    return name
 
 
 def reliability(profile: Profile, probe: Probe, format: str) -> float:
@@ -224,7 +209,7 @@ def show(profile: Profile, *, contrast: Sequence[str] = (), format: str = "", co
     check_confidence(confidence)
     if contrast and len(contrast) != 2:
         raise ProfileError(f"A contrast is of two probes, not of {len(contrast)} ({', '.join(contrast)}).")
-    name = format_of(profile, format)
+    name = profile.format(format)
     pair = tuple(contrast) or tuple(probe.name for probe in profile.probes[:2])
     parts = [_head(profile)]
     for probe in profile.probes:

@@ -18,11 +18,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from qbench.errors import ProfileError, QBenchError
+from qbench.errors import ProfileError, QBenchError, did_you_mean
 from qbench.levels import Level
 from qbench.records import write_atomically
 
 SCHEMA_VERSION = 1
+DEFAULT_FORMAT = "q4"  # where people want to know
 UNIT_KINDS = ("module", "layer", "block")
 FULL_PRECISION = "fp16"
 """Name of the level that nothing was lowered at, among the levels of a `Place`."""
@@ -231,6 +232,21 @@ class Profile:
             names = ", ".join(probe.name for probe in self.probes)
             raise ProfileError(f"The profile has no probe {name!r}; it has {names}.")
         return found
+
+    def format(self, name: str = "") -> str:
+        """The format of this name; q4 if none is named, or the middle one of a profile without it.
+
+        Raises:
+            ProfileError: there is none of this name.
+        """
+        names = list(self.formats)
+        if not name:
+            return DEFAULT_FORMAT if DEFAULT_FORMAT in names else names[len(names) // 2]
+        if name not in names:
+            raise ProfileError(
+                f"The profile has no format {name!r}.{did_you_mean(name, names)} It has {', '.join(names)}."
+            )
+        return name
 
     def storage_bytes(self, formats: Mapping[str, str]) -> float:
         """Storage of the whole model when the units are stored in these formats; units that are not named stay in full precision."""

@@ -17,7 +17,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbench.errors import ProfileError, did_you_mean
 from qbench.profiles import Profile
 from qbench.stats import (
     MIN_UNITS,
@@ -33,7 +32,6 @@ from qbench.stats import (
 )
 
 FACTOR = 2.0
-DEFAULT_FORMAT = "q4"  # where people want to know
 REMEDY = "measure them with qbench sensitivity --measure all, or on fresh text with qbench sensitivity validate"
 
 ON_FRESH_TEXT = "predicted costs with those measured on fresh text"
@@ -159,7 +157,7 @@ def recommend(
     Args:
         profile: as `qbench.profiles.read` reads it.
         probe: name of a probe; the first if not given.
-        format: name of a format; q4 if the profile has it, else its last.
+        format: name of a format; q4 if the profile has it, else the middle one.
         confidence: of every interval.
         fresh: nats of each unit at this format on sequences that the profile was not made from, (units, sequences), as
             `qbench.validation.fresh_nats` finds them.
@@ -171,11 +169,7 @@ def recommend(
     """
     check_confidence(confidence)
     asked = profile.probe(probe) if probe else profile.probes[0]
-    name = format or (DEFAULT_FORMAT if DEFAULT_FORMAT in profile.formats else list(profile.formats)[-1])
-    if name not in profile.formats:
-        raise ProfileError(
-            f"The profile has no format {name!r}.{did_you_mean(name, profile.formats)} It has {', '.join(profile.formats)}."
-        )
+    name = profile.format(format)
     units = [unit.name for unit in profile.units]
     saved = [unit.full_bytes - unit.bytes[name] for unit in profile.units]
     predicted, measured = (

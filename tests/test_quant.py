@@ -12,7 +12,7 @@ from qbench.levels import LEVELS, Level, resolve, shipped_mixes
 from qbench.models import QBenchLM
 from qbench.quant import intx
 from qbench.quant.apply import apply
-from qbench.quant.intx import group_size_for, quantize
+from qbench.quant.intx import changes, group_size_for, quantize
 from qbench.quant.modules import units
 from qbench.quant.weights import Checkpoint
 
@@ -218,6 +218,22 @@ def test_odd_rows_get_smaller_groups() -> None:
     assert group_size_for(LEVELS["q4"], 100) == 100
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(37, 192), (3, 65)])
+def test_the_changes_of_several_levels_are_what_each_makes(
+    shape: tuple[int, int], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbench.quant.intx.PIECE", 1000)
+    weight = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    levels = [LEVELS["q4"], Level("symmetric", 3, group_size=32, symmetric=True), LEVELS["q2"]]
+    expected = [quantize(weight, level).float() - weight.float() for level in levels]
+    assert torch.equal(changes(weight, levels), torch.stack(expected, 1))
+    columns = weight.T.contiguous().T  # a Conv1D seen as rows
+    assert torch.equal(changes(columns, levels), torch.stack(expected, 1))
+
+
 def test_infinite_weights_are_refused() -> None:
+    with pytest.raises(LevelError, match="infinite or NaN"):
+        changes(torch.full((2, 64), float("inf")), [LEVELS["q4"], LEVELS["q8"]])
     with pytest.raises(LevelError, match="infinite or NaN"):
         quantize(torch.full((2, 64), float("inf")), LEVELS["q4"])

@@ -215,7 +215,7 @@ def test_what_cannot_be_validated_is_one_sentence(
 
     here = ["--model", str(random_llama)]
     sens, four = profiled / "sens.json", profiled / "four.yaml"
-    assert "this model has other weights" in said(sens, four)  # nano
+    assert "and nano has other weights; name the profile's own (--model)" in said(sens, four)
     assert said(sens, tmp_path / "nope.yaml", *here) == f"qbench: There is no mix file {tmp_path / 'nope.yaml'}.\n"
     broken = tmp_path / "broken.yaml"
     for content, sentence in (("", "is empty"), ("default: q4\nrules: [\n", "is no YAML at line 3, column 1 (")):
@@ -237,8 +237,12 @@ def test_what_cannot_be_validated_is_one_sentence(
     lonely.write_text("default: q4\nrules: []\n", encoding="utf-8")  # not the mix of that control any more
     assert "such as lonely-uniform.yaml, are controls of another mix)" in said(sens, lonely, *here)
     assert not (tmp_path / "run").exists()
-    # A profile that was made from a test item.
+    assert "margin must be above 0" in said(sens, four, *here, "--margin", "-1")
+    # A profile of a model that was trained on.
     read = profiles.read(sens)
+    profiles.write(replace(read, model=replace(read.model, sha256="0" * 64)), tmp_path / "other.json")
+    assert "its weights have changed since, so make the profile again" in said(tmp_path / "other.json", four, *here)
+    # A profile that was made from a test item.
     item = "numerical_arithmetic.train_two_speeds.test.0"
     probe = replace(read.probes[0], items=(item, *read.probes[0].items[1:]))
     profiles.write(replace(read, probes=(probe,)), tmp_path / "other.json")

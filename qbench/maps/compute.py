@@ -15,7 +15,7 @@ from scipy.stats import rankdata, t
 
 from qbench import profiles, validation
 from qbench.allocate import Curve
-from qbench.contrasts import Contrast, format_of, side_by_side, silence
+from qbench.contrasts import Contrast, side_by_side, silence
 from qbench.profiles import FULL_PRECISION, Cost, Probe, Profile, Unit
 from qbench.recommend import Recommendation, recommend
 from qbench.stats import Agreement, Interval, median_ratio, rank_correlation, ratio_of_sums
@@ -234,7 +234,7 @@ def compute(
         ProfileError: a file cannot be read, the profile has no such format, or a validation is of another profile.
     """
     profile = profiles.read(path)
-    judged = format_of(profile, format)
+    judged = profile.format(format)
     layout = lay_out(profile.units)
     validated = [replace(own, confidence=confidence) for own in validation.read_all(validations, path)]
     made = [

@@ -11,6 +11,7 @@ fp32.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -66,11 +67,7 @@ def lower(weight: torch.Tensor, level: Level, out: torch.Tensor) -> tuple[float,
             error = torch.sub(weights, results, out=codes).view(-1)
             change += torch.dot(error, error)
             total += torch.dot(weights.view(-1), weights.view(-1))
-    if not math.isfinite(float(change + total)):
-        raise LevelError(
-            "A weight of this model is infinite or NaN, or beyond what an fp16 scale can reach; the checkpoint is damaged or was saved in "
-            "too narrow a format."
-        )
+    _check_finite(change + total)
     return math.sqrt(float(change)), math.sqrt(float(total))
 
 
@@ -97,6 +94,40 @@ def grid(
     scale, inverse = stored.float(), stored.reciprocal().float()
     inverse = torch.where(inverse.isinf(), scale.reciprocal().clamp_(max=LARGEST), inverse)
     return inverse, lowest - zero_point, highest - zero_point, scale
+
+
+def changes(weight: torch.Tensor, levels: Sequence[Level]) -> torch.Tensor:
+    """What each level changes in an (out, in) weight: (out, levels, in), float32. The numbers of `quantize`, less the weight.
+
+    Raises:
+        LevelError: as `lower`.
+    """
+    n_inputs = weight.shape[1]
+    found = torch.empty(len(weight), len(levels), n_inputs, device=weight.device)
+    n_rows = max(1, (PIECE * torch.get_num_threads() if weight.device.type == "cpu" else DEVICE_PIECE) // n_inputs)
+    for original, change in zip(torch.split(weight, n_rows), torch.split(found, n_rows), strict=True):
+        values = original.float().contiguous()
+        extremes: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        for column, level in enumerate(levels):
+            size = group_size_for(level, n_inputs)
+            groups = values.view(-1, size)
+            if size not in extremes:
+                extremes[size] = torch.amin(groups, 1, keepdim=True), torch.amax(groups, 1, keepdim=True)
+            inverse, smallest, largest, scale = grid(*extremes[size], level)
+            codes = torch.mul(groups, inverse).round_()
+            torch.clamp_min(codes, smallest, out=codes)
+            torch.clamp_max(codes, largest, out=codes)
+            change[:, column] = codes.mul_(scale).to(weight.dtype).float().sub_(groups).view_as(values)
+    _check_finite(found.sum())
+    return found
+
+
+def _check_finite(total: torch.Tensor) -> None:
+    if not math.isfinite(float(total)):
+        raise LevelError(
+            "A weight of this model is infinite or NaN, or beyond what an fp16 scale can reach; the checkpoint is damaged or was saved in "
+            "too narrow a format."
+        )
 
 
 def quantize(weight: torch.Tensor, level: Level) -> torch.Tensor:

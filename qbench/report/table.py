@@ -12,7 +12,7 @@ from typing import Any
 
 from qbench.errors import QBenchError, did_you_mean
 from qbench.report.expected import Comparison
-from qbench.stats import Cliff, Estimate, Flips, Target, Verdict, check_confidence
+from qbench.stats import Cliff, Estimate, Flips, Target, Verdict, check_confidence, check_margin
 
 
 class Kind(StrEnum):
@@ -210,10 +210,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_confidence(self.confidence)
-        if not 0 < self.margin < math.inf:
-            raise QBenchError(
-                f"margin must be above 0 percentage points, and finite, not {self.margin:g}; 2 is the default."
-            )
+        check_margin(self.margin)
 
 
 def read_target(name: str) -> Target:

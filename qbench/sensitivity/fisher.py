@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from qbench.errors import ProfileError
 from qbench.levels import Level
-from qbench.quant.intx import quantize
+from qbench.quant.intx import changes
 from qbench.sensitivity.parts import Part
 from qbench.sensitivity.taps import Answer, Rows, Taps
 
@@ -46,6 +46,7 @@ def gradients(
         ProfileError: ``answer`` gives no labels.
     """
     part_of = {weight.name: place for place, part in enumerate(parts) for weight in part.weights}
+    levels = list(formats.values())
     sizes = torch.tensor([sum(weight.weight.numel() for weight in part.weights) for part in parts], dtype=torch.float64)
     squared, absolute = torch.zeros(len(parts), dtype=torch.float64), torch.zeros(len(parts), dtype=torch.float64)
     signed = torch.zeros(len(parts), len(formats), dtype=torch.float64)
@@ -54,9 +55,8 @@ def gradients(
         place = part_of[rows.unit.name]
         squared[place] += float(rows.gradient.square().sum())
         absolute[place] += float(rows.gradient.abs().sum())
-        total, full = rows.gradient.sum(0), rows.weight.float()
-        for column, level in enumerate(formats.values()):
-            signed[place, column] += float((quantize(rows.weight, level).float().sub_(full) * total).sum())
+        along = torch.bmm(changes(rows.weight, levels), rows.gradient.sum(0)[:, :, None])  # (rows, formats, 1)
+        signed[place] += along.sum((0, 2), dtype=torch.float64).cpu()
 
     with Taps(model, [weight for part in parts for weight in part.weights], take) as taps:
         scored = answer(batch)

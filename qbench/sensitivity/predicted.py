@@ -5,13 +5,13 @@ To second order, the KL between a model and the same model with its weights chan
     KL ≈ ½ Σ_t E_y[(∂ log p_t(y) · ΔW)²],        y drawn from the model's own softmax p_t at the scored position t
 
 (Martens 2020, JMLR 21:146, section 5). The gradient of log p(y) at the logits is the label less p, and all that the form needs of it is its
-covariance, diag(p) − p pᵀ. A model that is sure of its answer nearly always draws that answer, whose gradient is nearly nothing, and once in
-a long while another: the mean of many draws is right, that of three is not. The same covariance without rare events have, with z a random
-sign for each entry of the vocabulary (Hutchinson 1990, Commun. Stat. Simul. Comput. 19:433),
+covariance, diag(p) − p pᵀ. A model that is sure of its answer nearly always draws that answer, whose gradient is nearly nothing, and once
+in a long while another: the mean of many draws is right, that of three is not. With a random sign z for each entry of the vocabulary
+(Hutchinson 1990, Commun. Stat. Simul. Comput. 19:433), the same covariance, and no rare events, have
 
     u = √p ∘ (z − √p (√p · z))
 
-which stand where the label's gradient stood. Those of different positions are independent, so the squares of single positions add up to the
+which stand in place of the label's gradient. Those of different positions are independent, so the squares of single positions add up to the
 square of their sum, and one pass back from all positions of a sequence at once is enough for a draw. With A = Σ_t ∂(logits_t · u_t), the
 gradient of a sequence n in a draw k with respect to the weights, and a_o the part of A · ΔW in the rows o (outputs) of the weights,
 
@@ -20,8 +20,8 @@ gradient of a sequence n in a draw k with respect to the weights, and a_o the pa
 
     s(unit, format) = 1 / (2 K Σ_n T_n) Σ_n Σ_k (¼ whole + ¾ rows)
 
-The two together rank units better than either (docs/sensitivity.md has the measurement, with labels instead of signs, and with the squares of
-single tokens, which leave out what the tokens of a sequence have in common, and that is much).
+The two together rank units better than either (docs/sensitivity.md has the measurement, also with labels instead of signs, and with the
+squares of single tokens, which leave out what the tokens of a sequence have in common, and that is much).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ import torch
 from numpy.typing import NDArray
 
 from qbench.levels import Level
-from qbench.quant.intx import quantize
+from qbench.quant.intx import changes
 from qbench.sensitivity.parts import Part
 from qbench.sensitivity.taps import Answer, Rows, Scored, Taps
 
@@ -84,11 +84,10 @@ def predict_batch(
 ) -> NDArray[np.float64]:
     """`predict` for one batch."""
     part_of = {weight.name: place for place, part in enumerate(parts) for weight in part.weights}
+    levels = list(formats.values())
 
     def take(rows: Rows) -> None:
-        full = rows.weight.float()
-        steps = torch.stack([quantize(rows.weight, level).float().sub_(full) for level in formats.values()], 1)
-        along = torch.bmm(steps, rows.gradient.permute(1, 2, 0))  # (rows, formats, sequences)
+        along = torch.bmm(changes(rows.weight, levels), rows.gradient.permute(1, 2, 0))  # (rows, formats, sequences)
         place = part_of[rows.unit.name]
         whole[place] += along.sum(0).to(whole.device)  # of a model that is spread over several devices
         apart[place] += along.square().sum(0).to(whole.device)
@@ -117,7 +116,7 @@ def _drawing(scored: Scored, seed: tuple[int, ...]) -> Callable[[], torch.Tensor
     root = scored.logits.detach().float().softmax(-1).sqrt_()
 
     def draw() -> torch.Tensor:
-        signs = torch.empty_like(root).bernoulli_(0.5, generator=generator).mul_(2).sub_(1)
+        signs = torch.empty_like(root).random_(0, 2, generator=generator).mul_(2).sub_(1)
         along = torch.linalg.vecdot(root, signs)
         return signs.addcmul_(root, along[:, None], value=-1).mul_(root).to(scored.logits.dtype)
 

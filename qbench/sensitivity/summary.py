@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from qbench.contrasts import Table, costs_table, format_of
+from qbench.contrasts import Table, costs_table
 from qbench.profiles import Probe, Profile
 
 MOST_ROWS = 20
@@ -27,7 +27,7 @@ def summary(profile: Profile, path: Path) -> str:
 
 
 def _dearest(profile: Profile, probe: Probe, n_rows: int) -> Table:
-    name = format_of(profile)
+    name = profile.format()
     whole = costs_table(profile, probe, name)
     costs = [probe.predicted[unit.name][name].value for unit in profile.units]
     order = sorted(range(len(costs)), key=lambda at: -costs[at])

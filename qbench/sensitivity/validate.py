@@ -30,7 +30,7 @@ from qbench.sensitivity.language import Asked
 from qbench.sensitivity.measured import divergence, lowered
 from qbench.sensitivity.parts import Part, parts
 from qbench.sensitivity.text import ProbeText
-from qbench.stats import check_confidence
+from qbench.stats import check_confidence, check_margin
 from qbench.sweep import sweep
 from qbench.validation import FILE, Difference, MixCheck, Text, UnitCheck, Validation, read, write
 
@@ -86,9 +86,10 @@ def validate(
         ProfileError: another model, a mix of other units, controls of another size or none, a folder with something else in it, or test
             items that the profile was made from.
         MixError: a mix that cannot be read.
-        QBenchError: the confidence is not between 0 and 1.
+        QBenchError: the confidence is not between 0 and 1, or the margin not above 0.
     """
     check_confidence(confidence)
+    check_margin(margin)
     check_sequences(sequences)
     made = profiles.read(Path(profile))
     paths = [Path(mix), *_controls(Path(mix), [*map(Path, controls)])]
@@ -129,8 +130,13 @@ def validate(
         with quiet():
             lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
         if lm.weights_sha256() != made.model.sha256:
+            advice = (
+                "its weights have changed since, so make the profile again"
+                if made.model.name == (model or "nano")
+                else "name the profile's own (--model), or make a profile of this one"
+            )
             raise ProfileError(
-                f"{profile} is the profile of {made.model.name}, and this model has other weights; name it with --model."
+                f"{profile} is the profile of {made.model.name}, and {model or 'nano'} has other weights; {advice}."
             )
         texts = [_fresh_text(lm, made, probe, sequences, include_path) for probe in made.probes]
         if test:

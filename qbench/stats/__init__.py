@@ -27,7 +27,7 @@ from qbench.stats.difference import (
     relative_losses,
     simultaneous_band,
 )
-from qbench.stats.estimate import Estimate, Interval, Target, check_confidence
+from qbench.stats.estimate import Estimate, Interval, Target, check_confidence, check_margin
 from qbench.stats.flips import Flips, count_flips
 from qbench.stats.planning import Noise, cautious, items_needed, noise, power, smallest_difference, templates_needed
 from qbench.stats.ranking import joint_confidence, rank_intervals
@@ -53,6 +53,7 @@ __all__ = [
     "cautious",
     "chance_correlation",
     "check_confidence",
+    "check_margin",
     "choice_divergence",
     "cliff",
     "count_flips",

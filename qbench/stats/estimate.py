@@ -52,6 +52,16 @@ def check_confidence(confidence: float) -> None:
         raise QBenchError(f"confidence must lie between 0 and 1, not {confidence:g}; 0.95 is usual.")
 
 
+def check_margin(margin: float) -> None:
+    """Refuse a margin of equivalence, in percentage points, that no difference can lie inside, or that every one does.
+
+    Raises:
+        QBenchError: it is not above 0 and finite.
+    """
+    if not 0 < margin < math.inf:
+        raise QBenchError(f"margin must be above 0 percentage points, and finite, not {margin:g}; 2 is the default.")
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number with its uncertainty."""
