@@ -36,7 +36,7 @@ from qbench.sensitivity import fisher, text
 from qbench.sensitivity.language import Asked
 from qbench.sensitivity.measured import measure
 from qbench.sensitivity.parts import Part, describe, parts
-from qbench.sensitivity.predicted import DEFAULT_DRAWS, predict_batch
+from qbench.sensitivity.predicted import DEFAULT_DRAWS, blend, squares
 from qbench.sensitivity.taps import Rows, Taps
 from qbench.stats import median_ratio, rank_correlation
 
@@ -118,7 +118,7 @@ def bench(name: str, lm: QBenchLM) -> Found:
                 return asked.answer(batch)
 
         def prediction(batch: Any = batch, number: int = number) -> Any:
-            return predict_batch(
+            return squares(
                 lm.model, found, FORMATS, batch, asked.answer, draws=DEFAULT_DRAWS, seed=(DEFAULT_SEED, number)
             )
 
@@ -130,9 +130,7 @@ def bench(name: str, lm: QBenchLM) -> Found:
     n_scored = sum(own.scored)
     again = [
         [
-            predict_batch(
-                lm.model, found, FORMATS, asked.batch(number), asked.answer, draws=DEFAULT_DRAWS, seed=(i, number)
-            )
+            squares(lm.model, found, FORMATS, asked.batch(number), asked.answer, draws=DEFAULT_DRAWS, seed=(i, number))
             for number in range(len(asked.batches))
         ]
         for i in tqdm(range(PREDICTED_AGAIN), "predicting again", unit="set")
@@ -147,8 +145,8 @@ def bench(name: str, lm: QBenchLM) -> Found:
         units=[describe(part, FORMATS) for part in found],
         asked=asked,
         measured=measured_costs(asked, found) / n_scored,
-        predicted=asked.in_order(nats).sum(-1) / n_scored,
-        again=[asked.in_order(own).sum(-1) / n_scored for own in again],
+        predicted=blend(asked.in_order(nats)).sum(-1) / n_scored,
+        again=[blend(asked.in_order(own)).sum(-1) / n_scored for own in again],
         summed={key: [own[key] / n_scored for own in summed] for key in summed[0]},
         fisher=fisher.Gradients(
             np.sum([own.squared for own in gradients], axis=0),
@@ -175,8 +173,11 @@ def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part], seed: int) -> 
 
     Nats, (units, formats). Every use of a tied weight is squared apart in the first two.
     """
-    names = ("token and output", "token", "output", "sequence")
-    totals = {kind: {name: np.zeros((len(found), len(FORMATS))) for name in names} for kind in DRAWN}
+    tokens = {
+        (kind, name): np.zeros((len(found), len(FORMATS))) for kind in DRAWN for name in ("token and output", "token")
+    }
+    both: dict[str, list[Array]] = {kind: [] for kind in DRAWN}
+    """Of each batch: squares of sequences and of outputs, (2, units, formats, sequences)."""
     steps = {
         part.name: [quantize(matrix, level) - matrix for level in FORMATS.values()]
         for part in found
@@ -195,8 +196,8 @@ def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part], seed: int) -> 
                 for column, step in enumerate(steps[part.name]):
                     moved = step[args[0]] if isinstance(module, torch.nn.Embedding) else args[0] @ step.T
                     products = gradient.view_as(moved) * moved
-                    total["token and output"][place, column] += float(products.square().sum())
-                    total["token"][place, column] += float(products.sum(-1).square().sum())
+                    tokens[kind, "token and output"][place, column] += float(products.square().sum())
+                    tokens[kind, "token"][place, column] += float(products.sum(-1).square().sum())
 
             handle: Any = output
             handle.register_hook(back)
@@ -208,8 +209,8 @@ def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part], seed: int) -> 
         place, full = place_of[rows.unit.name], rows.weight
         for column, level in enumerate(FORMATS.values()):
             along = ((quantize(full, level) - full) * rows.gradient).sum(-1)
-            total["output"][place, column] += float(along.square().sum())
             whole[place, column] += along.sum(-1).numpy()
+            output[place, column] += along.square().sum(-1).numpy()
 
     handles = [
         hooked(part, lm.model.get_submodule(name))
@@ -224,19 +225,25 @@ def other_sums(lm: QBenchLM, asked: Asked, found: Sequence[Part], seed: int) -> 
             generator = torch.Generator().manual_seed(1000 * seed + number)
             p = scored.logits.detach().softmax(-1)
             for kind, drawn in DRAWN.items():
-                total = totals[kind]
+                output = np.zeros((len(found), len(FORMATS), scored.n_sequences))
+                sequence = np.zeros_like(output)
                 for _ in range(DEFAULT_DRAWS):
-                    whole = np.zeros((len(found), len(FORMATS), scored.n_sequences))
+                    whole = np.zeros_like(output)
                     torch.autograd.backward(scored.logits, drawn(p, generator), retain_graph=True)
-                    total["sequence"] += (whole**2).sum(-1)
+                    sequence += whole**2
+                both[kind].append(np.stack([sequence, output]))
     for handle in handles:
         handle.remove()
     summed: dict[str, Array] = {}
-    for kind, total in totals.items():
-        halves = {name: value / (2 * DEFAULT_DRAWS) for name, value in total.items()}
-        for name, own in (("a half", 0.5), ("three quarters", 0.75)):
-            halves[f"output, {name}, and sequence"] = own * halves["output"] + (1 - own) * halves["sequence"]
-        summed |= {f"{kind} | {name}": value for name, value in halves.items()}
+    for kind in DRAWN:
+        pair = np.concatenate(both[kind], axis=-1)
+        sums = {name: total for (own, name), total in tokens.items() if own == kind}
+        sums |= {
+            "output": pair[1].sum(-1),
+            "sequence": pair[0].sum(-1),
+            "output and sequence, blended": blend(pair).sum(-1),
+        }
+        summed |= {f"{kind} | {name}": total / (2 * DEFAULT_DRAWS) for name, total in sums.items()}
     return summed
 
 
@@ -247,9 +254,12 @@ def labels(p: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def signs(p: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Random signs with the same covariance: √p ∘ z − p (√p · z)."""
-    scaled = p.sqrt() * (torch.randint(0, 2, p.shape, generator=generator) * 2 - 1)
-    return scaled - p * scaled.sum(-1, keepdim=True)
+    """Random signs with the same covariance, as `qbench.sensitivity.predicted` has them."""
+    root, likeliest = p.double().sqrt(), p.argmax(-1, keepdim=True)
+    axis = root.scatter_add(-1, likeliest, -torch.ones_like(likeliest, dtype=root.dtype))
+    z = (torch.randint(0, 2, p.shape, generator=generator) * 2.0 - 1).double().scatter_(-1, likeliest, 0)
+    along = 2 * (axis * z).sum(-1, keepdim=True) / (axis * axis).sum(-1, keepdim=True)
+    return (root * (z - axis * along)).float()
 
 
 DRAWN: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {"labels": labels, "signs": signs}
@@ -280,7 +290,7 @@ def memory(lm: QBenchLM, asked: Asked, found: Sequence[Part]) -> float:
         handle.remove()
 
     def prediction() -> None:
-        predict_batch(lm.model, found, FORMATS, batch, asked.answer, draws=DEFAULT_DRAWS, seed=(0,))
+        squares(lm.model, found, FORMATS, batch, asked.answer, draws=DEFAULT_DRAWS, seed=(0,))
 
     return float((weights + peak_bytes(prediction)) / (weights + peak_bytes(there_and_back)))
 

@@ -88,10 +88,10 @@ def test_the_hooks_compute_what_autograd_does(architecture: str, request: pytest
     together = [TEXTS[:2], TEXTS[2:]] if architecture != "mixtral" else [[text] for text in TEXTS]
     nats = np.concatenate(
         [
-            predicted.predict_batch(model, found, FORMATS, batch, answer, draws=1, seed=(8, i))
+            predicted.squares(model, found, FORMATS, batch, answer, draws=1, seed=(8, i))
             for i, batch in enumerate(together)
         ],
-        axis=2,
+        axis=-1,
     )
     position = 0
     for i, batch in enumerate(together):
@@ -109,8 +109,8 @@ def test_the_hooks_compute_what_autograd_does(architecture: str, request: pytest
                     ]
                     whole = sum(float(rows.sum()) for rows in along)
                     apart = sum(float(rows.square().sum()) for rows in along)
-                    expected = (whole**2 + 3 * apart) / 8
-                    assert nats[place, column, position] == pytest.approx(expected, rel=2e-3, abs=1e-9), part.name
+                    expected = (whole**2 / 2, apart / 2)
+                    assert nats[:, place, column, position] == pytest.approx(expected, rel=2e-3, abs=1e-9), part.name
             position += 1
     assert all(not parameter.grad for parameter in model.parameters())
     assert all(parameter.requires_grad for parameter in model.parameters())
@@ -123,7 +123,7 @@ def test_units_of_several_modules_know_what_their_modules_do_to_one_another(llam
     assert [part.name for part in by_kind["layer"]] == ["model.embed_tokens", "model.layers.0", "model.layers.1"]
     assert {part.kind for part in by_kind["block"]} == {"embedding", "self_attn", "mlp"}
     nats = {
-        kind: predicted.predict_batch(llama, own, FORMATS, TEXTS, answer, draws=1, seed=(1,))
+        kind: predicted.squares(llama, own, FORMATS, TEXTS, answer, draws=1, seed=(1,))[0]
         for kind, own in by_kind.items()
     }
     modules = [i for i, part in enumerate(by_kind["module"]) if part.layer == 0]
@@ -157,12 +157,38 @@ def test_draws_have_the_covariance_of_a_labels_gradient() -> None:
     torch.testing.assert_close(drawn.T @ drawn / len(drawn), expected, atol=0.02, rtol=0)
 
 
-def test_a_sure_model_is_not_measured_by_rare_labels() -> None:
-    """Every draw is of the size that labels have on average, and labels would have once in a thousand draws: p q (1 ± 2 √(p q))."""
-    p, q = 0.001, 0.999
-    draw = predicted._drawing(Scored.of(torch.tensor([[p, q]]).log().requires_grad_()), (5,))
-    squares = {round(float(draw()[0, 0].square() / (p * q)), 4) for _ in range(50)}
-    assert squares == {round(1 - 2 * (p * q) ** 0.5, 4), round(1 + 2 * (p * q) ** 0.5, 4)}
+@pytest.mark.parametrize("q", [0.5, 1e-3, 1e-9])
+def test_between_two_answers_every_draw_is_of_one_size(q: float) -> None:
+    """±√(p q); a label's gradient is nearly 0, but once in 1/q draws."""
+    logits = torch.tensor([[1 - q, q]], dtype=torch.float64).log().float()
+    draw = predicted._drawing(Scored.of(logits.requires_grad_()), (5,))
+    drawn = torch.cat([draw() for _ in range(50)])
+    size = (q * (1 - q)) ** 0.5
+    torch.testing.assert_close(drawn.abs(), torch.full((50, 2), size), rtol=1e-4, atol=0)
+    assert (drawn.prod(1) < 0).all()
+    assert 10 < (drawn[:, 0] > 0).sum() < 40
+
+
+def test_two_estimates_are_blended_by_what_is_not_noise() -> None:
+    """By hand: d is 1 for every unit, exactly, so nothing is noise; of noise alone, nothing is taken."""
+    rng = np.random.default_rng(1)
+    rows = rng.gamma(2, size=(40, 3, 200))
+    assert predicted.blend(np.stack([2 * rows, rows])) == pytest.approx(2 * rows)
+    noisy = rows * rng.chisquare(1, size=rows.shape)
+    moved = np.abs(predicted.blend(np.stack([noisy, rows])) - rows).sum() / np.abs(noisy - rows).sum()
+    assert moved < 0.2
+    # Units that truly differ by a tenth, read with a noise of a tenth: half of the difference is taken, as a regression would.
+    truth = rows * (1 + 0.1 * rng.standard_normal((40, 3, 1)))
+    read = truth + 0.1 * rng.standard_normal(rows.shape) * rows.sum(-1, keepdims=True) / 200**0.5
+    share = (predicted.blend(np.stack([read, rows])) - rows).sum() / (read - rows).sum()
+    assert share == pytest.approx(0.5, abs=0.15)
+
+
+def test_what_no_noise_can_be_told_of_is_left_as_rows() -> None:
+    rows = np.ones((2, 1, 1))
+    assert predicted.blend(np.stack([3 * rows, rows])) == pytest.approx(rows)
+    nothing = np.zeros((2, 1, 4))
+    assert predicted.blend(np.stack([nothing, nothing])) == pytest.approx(nothing)
 
 
 def test_a_model_that_overwrites_its_inputs_is_refused_by_name() -> None:
@@ -188,9 +214,9 @@ def test_a_model_that_overwrites_its_inputs_is_refused_by_name() -> None:
 
 def test_pieces_add_up(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     found, answer = parts(llama, "module"), LanguageModel(llama, 0)
-    whole = predicted.predict_batch(llama, found, FORMATS, TEXTS, answer, draws=2, seed=(2,))
+    whole = predicted.squares(llama, found, FORMATS, TEXTS, answer, draws=2, seed=(2,))
     monkeypatch.setattr(taps, "PIECE", 500)
-    pieces = predicted.predict_batch(llama, found, FORMATS, TEXTS, answer, draws=2, seed=(2,))
+    pieces = predicted.squares(llama, found, FORMATS, TEXTS, answer, draws=2, seed=(2,))
     assert pieces == pytest.approx(whole, rel=1e-3)
 
 

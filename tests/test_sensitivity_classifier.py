@@ -16,7 +16,7 @@ from qbench.quant.apply import apply
 from qbench.sensitivity import fisher
 from qbench.sensitivity.measured import divergence, measure
 from qbench.sensitivity.parts import parts
-from qbench.sensitivity.predicted import predict
+from qbench.sensitivity.predicted import predict, squares
 from qbench.sensitivity.taps import Scored
 
 N_WORDS, LENGTH = 40, 10
@@ -79,12 +79,28 @@ def costs(trained: Trained) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and measured, (layers and head, formats), nats a sentence."""
     units = parts(trained.model, "layer")
     batches = [trained.words[:192], trained.words[192:]]
-    predicted = predict(trained.model, units, FORMATS, batches, trained.answer, draws=6).mean(-1)
+    predicted = predict(trained.model, units, FORMATS, batches, trained.answer, draws=1).mean(-1)
     return predicted, measure(units, FORMATS, batches, trained.answer).mean(-1)
 
 
 def test_the_classifier_has_learned_its_task(trained: Trained) -> None:
     assert trained.accuracy() > 0.9
+
+
+def test_between_two_classes_the_draws_have_no_noise(trained: Trained) -> None:
+    one, other = (
+        squares(
+            trained.model,
+            parts(trained.model, "layer"),
+            FORMATS,
+            trained.words[:64],
+            trained.answer,
+            draws=1,
+            seed=(i,),
+        )
+        for i in (1, 2)
+    )
+    assert one == pytest.approx(other, rel=1e-3)
 
 
 def test_one_layer_after_the_other(trained: Trained, costs: tuple[np.ndarray, np.ndarray]) -> None:

@@ -257,7 +257,7 @@ def _predicted(bench: _Bench, asked: Asked) -> NDArray[np.float64]:
     """Nats of (units, formats, sequences)."""
 
     def make(number: int) -> Any:
-        return predicted.predict_batch(
+        return predicted.squares(
             bench.model,
             bench.parts,
             bench.formats,
@@ -267,8 +267,10 @@ def _predicted(bench: _Bench, asked: Asked) -> NDArray[np.float64]:
             seed=(bench.seed, number),
         ).tolist()
 
-    return asked.in_order(
-        [bench.once(f"predict {asked.text.name} {number}", make, number) for number in range(len(asked.batches))]
+    return predicted.blend(
+        asked.in_order(
+            [bench.once(f"predict {asked.text.name} {number}", make, number) for number in range(len(asked.batches))]
+        )
     )
 
 
