@@ -29,12 +29,17 @@ HEDGES = re.compile(
     r"(?:not|n't) (?:entirely|completely|exactly|quite|really)|half|mostly|mainly|largely|somewhat|almost|"
     r"or not|neither|undetermined|indeterminate|either|partly|partially|sometimes)"
 )
-CLAUSE_END = re.compile(r"[,.;:!?/\n]|\b(?:but|and|or|so|therefore)\b")
+# A negation holds on behind them: "not (strictly) valid".
+ASIDE = re.compile(r"\([^()]*\)|[–—][^–—]*[–—]")
+CLAUSE_END = re.compile(r"[,.;:!?/\n()–—→]|\b(?:but|and|or|so|therefore)\b")
 WORD = re.compile(r"[a-z]+(?:'t)?")
 NO_DOUBT = re.compile(r"\b(?:no|without(?: a| any)?) (?:doubt|question)\b")
 ALONE = {"t": True, "f": False, "y": True, "n": False, "no": False, "nope": False, "no way": False}
+NOT_ALWAYS = re.compile(r"\bnot (?:necessarily|always)\b")  # a hedge alone, and behind "No" the same once more
 # "No cats have tails" opens with no verdict.
-OPENING = re.compile(r"(yes|yeah|yep|no|nope)\b(?=\s*(?:$|[,.;:!-]|(?:it|this|that|the|we|they|he|she|you|and|or)\b))")
+OPENING = re.compile(
+    r"(yes|yeah|yep|no|nope)\b(?=\s*(?:$|[-,.;:!(–—→⇒=…]|(?:it|this|that|the|we|they|he|she|you|and|or)\b))"
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,10 @@ def parse(found: Committed, spec: Spec) -> bool:
         verdicts.add(opening[1] in ("yes", "yeah", "yep"))
         text = text[opening.end() :]
     # Behind "No, " may stand a story with a "might" in it; behind nothing, or in two words, it is a hedge.
-    if HEDGES.search(text) and not (opening and len(text.split()) > 3):
+    hedge = HEDGES.search(NOT_ALWAYS.sub("", text) if verdicts == {False} else text)
+    if hedge and not (opening and len(text.split()) > 3):
         raise Unreadable("hedged")
-    for clause in CLAUSE_END.split(text):
+    for clause in [*ASIDE.findall(text), *CLAUSE_END.split(ASIDE.sub(" ", text))]:
         verdicts |= {False} if clause.strip() in ("no", "nope") else _verdicts(clause)
     if len(verdicts) != 1:
         raise Unreadable("two answers" if verdicts else "no verdict")
