@@ -12,7 +12,8 @@ Conventions, where people differ:
 * Where units are declared, an undeclared one is a wrong answer and a missing one is not; ``SAME_UNIT`` lists other names of common
   units. Where none are declared, a noun or the symbol of a unit is ignored.
 * "5 out of 9" and "5 in 9" are 5/9, where no units are declared.
-* A percent sign is refused unless the spec has ``percent: value`` or ``allow_percent``.
+* A percent sign is refused unless the spec has ``percent: value`` or ``allow_percent``. Beside the fraction that is asked for, it says the
+  same once more: 0.527 (52.7%).
 """
 
 import math
@@ -69,10 +70,12 @@ RETRACTING = frozenset(
     )
 )
 
+ROUGHLY = ("about", "around", "roughly", "approximately", "approx.")
+
 VALUE = re.compile(
     rf"""
     (?P<lead> (?:[A-Za-z][A-Za-z'-]*[,:]?[ ]){{0,{MAX_LEAD_WORDS}}}? )
-    (?: [~≈][ ]? | (?:about|around|roughly|approx\.|approximately)[ ] )?
+    (?: [~≈][ ]? | (?:{"|".join(map(re.escape, ROUGHLY))})[ ] )?
     (?P<sign> [+-] | (?i:minus|negative)[ ] )?[ ]?
     (?P<currency> (?:US)?\$ | [€£¥₹] )?[ ]?
     (?P<inner_sign> [+-] )?
@@ -85,7 +88,15 @@ VALUE = re.compile(
 PERCENT_WORD = re.compile(r" (?:percent|per cent|pct)\b")
 GLOSS = re.compile(r"(?P<value>.*?[^\s^*]) ?\((?:= ?|or |i\.e\.,? |that is,? )?(?P<gloss>[^()]*)\)")
 WORKING = re.compile(r"(?P<value>.*[^\s^*]) ?\((?P<working>[^()]*[=≈][^()]*)\)")
-EQUALS = re.compile(r"(=|≈|,? (?:or|i\.e\.|that is|which is|which equals|equivalently),?(?= [-+~$€£₹¥.\d\\]))")
+EQUALS = re.compile(
+    r"(=|≈|,? (?:or|i\.e\.|that is|which is|which equals|equivalently),?"
+    rf"(?: (?:{'|'.join(map(re.escape, ROUGHLY))}))?(?= [-+~$€£₹¥.\d\\]))"
+)
+NUMBER_SIGN = re.compile(r"(?<![^ (])(?<!\d )# ?(?=\d)")
+BRACKETED = re.compile(
+    r"\b((?:statement|sentence|claim|number)(?: is)?) ?\((\d{1,3})\)", re.IGNORECASE
+)  # statement (7)
+BASE_TEN = re.compile(r"(?<=\d)(?:_\{?10\}?(?!\d)| ?\(?(?:in )?base (?:10|ten)\b\)?)")
 ELLIPSIS = re.compile(r"(?<=\.\d)(\d*) ?\.\.\.")
 # "1 in 2 million" and "5 in 9.5" stay what they are: no fraction of two integers.
 SHARE = re.compile(
@@ -175,6 +186,7 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec) -> list[Reading]:
     """Return the values that the text states; where there are several, they agree."""
     line = without_reason(numerals.slashed(plain(found.text or "")))
+    line = BASE_TEN.sub("", BRACKETED.sub(r"\1 \2", NUMBER_SIGN.sub("", line)))
     if len(line) > MAX_LENGTH:
         raise Unreadable("refused by parser: too long")
     if RELATION.search(line):
@@ -191,14 +203,17 @@ def parse(found: Committed, spec: Spec) -> list[Reading]:
         raise Unreadable("no number")
     readings = _sides([side for side in sides if side], spec, found.marked)
     said_again = any(sign not in ("=", "≈") for sign in signs)
+    said_closely = any(sign not in ("=", "≈") and not sign.endswith(ROUGHLY) for sign in signs)
     if said_again and len(readings) < len(sides):
         raise Unreadable("not committed")
-    if len(readings) == 1:
-        return readings
-    if not all(_agree(readings[0], other, spec, closely=said_again) for other in readings[1:]):
+    if not all(_agree(readings[0], other, spec, closely=said_closely) for other in readings[1:]):
         raise Unreadable("two answers")
     if spec.percent == "value" and any(reading.percent for reading in readings):
         return [reading for reading in readings if reading.percent]  # 50% (0.5) says 50, not 0.5
+    if spec.percent == "fraction" and not spec.allow_percent:
+        readings = [reading for reading in readings if not reading.percent]
+        if not readings:
+            raise Unreadable("percent was not asked for")
     return readings
 
 
@@ -341,7 +356,7 @@ def _percent(spec: Spec) -> int | Fraction:
     """What a percent sign is worth."""
     if spec.percent == "value":
         return 1
-    if not spec.allow_percent:
+    if spec.percent is None and not spec.allow_percent:
         raise Unreadable("percent was not asked for")
     return Fraction(1, 100)
 
