@@ -1,7 +1,8 @@
 """Questions that cannot be answered: ``{type: abstain, target: UNKNOWN}``.
 
 Right is a committed refusal: the target's own word or one of the phrases below, at the start of the answer and with no answer behind
-it. "42 (unknown reliability)" and "Not sure, but probably 42" answer after all. Silence is not abstention.
+it. "42 (unknown reliability)" and "Not sure, but probably 42" answer after all. Behind the target's own word a number may stand where
+it is said why: "UNKNOWN (the price of the 14 erasers is not given)". Silence is not abstention.
 """
 
 import re
@@ -38,11 +39,20 @@ WAYS_TO_DECLINE = (
 SORRY = r"(?:(?:(?:(?:i'm|i am) )?(?:sorry|afraid)|as an? (?:ai|language)[a-z ]{0,20}|unfortunately)[,.]? (?:but )?)?"
 SUBJECT = r"(?:(?!not\b|never\b|but\b|or\b)[^\W\d]['\w]* ){0,8}?"
 ABSTENTION = re.compile(rf"{SORRY}{SUBJECT}(?:{'|'.join(WAYS_TO_DECLINE)})\b")
-ANSWERED_AFTER_ALL = re.compile(
-    r"\d|\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around|or)\b"
+OFFER = (
+    r"\b(?:but|however|although|though|probably|likely|perhaps|maybe|guess|think|believe|estimate|around)\b"
     r"|\bso(?! (?:i|we|it|the|there|this|that|no|nobody)\b)"
     r"|\b(?:it|he|she) (?:is|was|must be)(?= \w)(?! (?:not|never|un|in|im|\w+n't))"
 )
+ANSWERED_AFTER_ALL = re.compile(rf"\d|\bor\b|{OFFER}")
+# Where a reason may name numbers, only a clause that is nothing else is a value: "as it is not given, 12".
+OFFERED = re.compile(rf"{OFFER}|^ ?[^a-z]*\d[^a-z]*(?:[a-z]+ ?)?$")
+# What may stand behind the target's own word.
+COMMENT = re.compile(r"[\"']? ?[-.,;:!(]|(?= (?:because|since|as|given|due|without)\b)")
+CLAUSE = re.compile(r"[;()]|[,.:](?=\s|$)| -+ |(?= (?:but|however|although|though)\b)")
+REASON = re.compile(r"\W*(?:because|since|given|due|without|as (?:all|each|it|no|the|there|they|this|we|he|she)\b)")
+DECLINES = re.compile(rf"\b(?:{'|'.join(WAYS_TO_DECLINE)}|only {KNOW}|depends?|missing|hidden|omitted|left out)\b")
+POSSIBLE = re.compile(r"\b(?:could|can|may|might) (?:\w+ )?(?:be|have) (?:any\b|.*\bor\b)")
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,8 @@ def parse(found: Committed, spec: Spec) -> bool:
     text = normal(found.text or "")
     if text == spec.target:
         return True
+    if text.startswith(spec.target) and (comment := COMMENT.match(text, len(spec.target))):
+        return not _answers(text[comment.end() :])
     refusal = ABSTENTION.match(text)
     return refusal is not None and not ANSWERED_AFTER_ALL.search(text, refusal.end())
 
@@ -81,3 +93,21 @@ def parse(found: Committed, spec: Spec) -> bool:
 def compare(abstained: bool, spec: Spec) -> Verdict:
     """Accept abstention."""
     return Verdict.of(abstained, "answered what has no answer")
+
+
+def _answers(comment: str) -> bool:
+    """Whether a comment on "UNKNOWN" answers after all: in a clause that is no reason, declines nothing and does not leave several open."""
+    explained = False
+    for clause in CLAUSE.split(comment):
+        begins = REASON.match(clause) is not None
+        declines = DECLINES.search(clause)
+        explained = explained or begins
+        if declines:
+            answers = OFFERED.search(clause, declines.end())
+        elif begins or POSSIBLE.search(clause):
+            continue
+        else:
+            answers = (OFFERED if explained else ANSWERED_AFTER_ALL).search(clause)
+        if answers:
+            return True
+    return False
