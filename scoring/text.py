@@ -1,8 +1,8 @@
 """Short texts: ``{type: text, target: "Zürich", aliases: ["Turicum"], strip_accents: true}``.
 
 The whole committed text must be the target (or an alias), apart from case, quotes, an article, the full stop, a lead-in ("It is …") and
-a reason or a remark behind it ("Paris, which is in France"). A target inside a longer text is not found: "It is not Paris" contains
-Paris.
+a reason or a remark behind it ("Paris, which is in France", "Bag D (97/175)"). A target inside a longer text is not found: "It is not
+Paris" contains Paris.
 """
 
 import re
@@ -25,7 +25,12 @@ LEAD_IN = re.compile(
     r"(?:(?:it|this|that|he|she|they|(?:the|this|that|my|his|her|its|their)(?: [^\s.!?]+){1,6}?)"
     r" (?:is|was|are|were|equals|(?:would|must|should) be)|it's):? "
 )
-REMARK = re.compile(r"(?:[.!;] (?:it|this|that|he|she|they|these|i)|,? ?\(\w+|, (?:which|who)) \w.*")
+REMARK = re.compile(
+    r"(?P<text>.*?)(?P<remark>(?:[.!;] (?:it|this|that|he|she|they|these|i)|,? ?\(\w+|, (?:which|who)) \w.*)"
+)
+FIGURES = re.compile(
+    r"(?P<text>[^\d()]+?)(?P<remark>,? ?\((?=[^()]*\d)[^()]{1,80}\)?)"
+)  # Bag D (97/175); 5:30 (6:15) is two
 COMPETES = re.compile(r"\b(?:or|and|not|no|nor|but|maybe|perhaps|possibly|actually|instead|rather|wrong|wait|\w+n't)\b")
 ARTICLE = re.compile(r"(?:a|an|the) (?=\S)")
 STROKES = str.maketrans({**dict(zip("łøđħıðŧ", "lodhidt", strict=True)), "æ": "ae", "œ": "oe", "þ": "th"})
@@ -65,9 +70,10 @@ def parse(found: Committed, spec: Spec) -> set[str]:
     lead = LEAD_IN.match(whole)
     said = whole[lead.end() :] if lead else whole
     texts = {_without_article(whole), _without_article(_trimmed(without_reason(said)))}
-    remark = REMARK.search(said)
-    if found.marked and remark and not COMPETES.search(remark[0]):
-        texts.add(_without_article(_trimmed(said[: remark.start()])))
+    for behind in (REMARK, FIGURES) if found.marked else ():
+        remark = behind.fullmatch(said)
+        if remark and not COMPETES.search(remark["remark"]):
+            texts.add(_without_article(_trimmed(remark["text"])))
     return texts
 
 
