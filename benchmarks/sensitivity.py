@@ -49,6 +49,8 @@ MOST_PASSES, MOST_MEMORY = 12.0, 1.6
 REPEATS = 3
 PREDICTED_AGAIN, SUMMED_AGAIN = 10, 3
 """Sets of draws: what a prediction is worth depends on them."""
+JOINED = (1, 2, 5)
+"""Of these sets, how many are taken as one."""
 TRAINED_ON = ("numerical", "probability", "iterative")
 STEPS, STEP_TOKENS, ROW = 400, 2048, 128
 
@@ -69,6 +71,7 @@ def main() -> None:
     tables = {
         "agreement": agreement(found),
         "rivals": rivals(found),
+        "draws": by_draws(found),
         "sums": sums(found),
         "cost": costs(found),
     }
@@ -94,7 +97,7 @@ class Found:
     """(units, formats) in nats a scored token."""
     predicted: Array
     again: list[Array]
-    """The same from other draws."""
+    """Squares of other sets of draws, (2, units, formats, sequences), a scored token."""
     summed: dict[str, list[Array]]
     """The same with other sums of squares, by name; one for each set of draws."""
     fisher: fisher.Gradients
@@ -146,7 +149,7 @@ def bench(name: str, lm: QBenchLM) -> Found:
         asked=asked,
         measured=measured_costs(asked, found) / n_scored,
         predicted=blend(asked.in_order(nats)).sum(-1) / n_scored,
-        again=[blend(asked.in_order(own)).sum(-1) / n_scored for own in again],
+        again=[asked.in_order(own) / n_scored for own in again],
         summed={key: [own[key] / n_scored for own in summed] for key in summed[0]},
         fisher=fisher.Gradients(
             np.sum([own.squared for own in gradients], axis=0),
@@ -374,7 +377,7 @@ def agreement(found: Sequence[Found]) -> list[str]:
             ranks = rank_correlation(ours, theirs)
             ratio = median_ratio(ours, theirs)
             middle = np.median(theirs)
-            others = [rank_correlation(other[:, column], theirs).value for other in own.again]
+            others = [rank_correlation(other[:, column], theirs).value for other in _sets(own, 1)]
             lines.append(
                 f"| {own.name} | {name} | {len(theirs)} | {middle:.2g} | {ranks} | {np.mean(others):.3f} | {min(others):.3f} | {ratio} |"
             )
@@ -386,6 +389,28 @@ def agreement(found: Sequence[Found]) -> list[str]:
         "",
         f"Wanted: {wanted}. " + (f"NOT REACHED by {', '.join(failed)}." if failed else "Reached by all."),
     ]
+
+
+def by_draws(found: Sequence[Found]) -> list[str]:
+    lines = [
+        "Rank correlation with the measured cost by the number of draws (`--draws`), the mean of sets that share none.",
+        "",
+        "| model | draws | sets | " + " | ".join(FORMATS) + " |",
+        "|---|--:|--:|" + "--:|" * len(FORMATS),
+    ]
+    for own in found:
+        for n_joined in JOINED:
+            sets = _sets(own, n_joined)
+            ranks = np.mean([_correlations(one, own.measured) for one in sets], axis=0)
+            cells = " | ".join(f"{rank:.3f}" for rank in ranks)
+            lines.append(f"| {own.name} | {n_joined * DEFAULT_DRAWS} | {len(sets)} | {cells} |")
+    return lines
+
+
+def _sets(own: Found, n_joined: int) -> list[Array]:
+    """Predictions from sets of draws, so many of them taken as one."""
+    joined = [np.mean(own.again[start : start + n_joined], axis=0) for start in range(0, len(own.again), n_joined)]
+    return [blend(one).sum(-1) for one in joined]
 
 
 def rivals(found: Sequence[Found]) -> list[str]:
