@@ -42,7 +42,7 @@ class Answering(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
     """A model that a sweep can ask. Among the bases it comes before the lm-eval model that computes."""
 
     takes_drafts = True
-    """Whether `drafts` save work."""
+    """Whether `drafts` save work and change no answer; others are not even looked at."""
     is_in_process = True
     """Whether it computes in this process, whose memory can be measured."""
     advice = "Try dtype=float32"
@@ -121,7 +121,7 @@ class Answering(TemplateLM):  # type: ignore[misc]  # lm-eval ships no types
             tokens=frozenset(self._end_tokens()),
             is_stopped=lambda tokens: any(stop in self.tok_decode(tokens) for stop in stops if stop),
         )
-        drafts = [self._draft(one.prompt, usual_stop) for one in asked] if self.drafts else None
+        drafts = [self._draft(one.prompt, usual_stop) for one in asked] if self.drafts and self.takes_drafts else None
         decoded = self._decode(asked, ending, drafts, progress)
         return [(self._text(result, stops), Note.of(result)) for result in decoded]
 

@@ -449,15 +449,14 @@ def test_greedy_answers_are_those_of_transformers(ours: GGUFLM, theirs: QBenchLM
     assert len(set(own)) > 1
 
 
-def test_drafts_change_no_answer_and_are_accepted(ours: GGUFLM) -> None:
-    plain = ours.generate_until(asking(QUESTIONS), disable_tqdm=True)
+def test_drafts_change_no_answer() -> None:
+    """At q2 a pass of eight tokens gives other logits than one of four, so a draft that was looked at would change what is written."""
+    lm = GGUFLM(level="q2")
+    plain = lm.generate_until(asking(QUESTIONS), disable_tqdm=True)
     wrong = {prompt: text[: len(text) // 2] + " no, 17" for prompt, text in zip(QUESTIONS, plain, strict=True)}
     for drafts in (dict(zip(QUESTIONS, plain, strict=True)), wrong):
-        ours.drafts = drafts
-        drafted = ours.generate_until(asking(QUESTIONS), disable_tqdm=True)
-        ours.drafts = {}
-        assert sum(a == b for a, b in zip(plain, drafted, strict=True)) >= 0.75 * len(plain)
-        assert sum(ours.notes[prompt].accepted for prompt in QUESTIONS) > 0
+        lm.drafts = drafts
+        assert lm.generate_until(asking(QUESTIONS), disable_tqdm=True) == plain
 
 
 def test_a_stop_string_ends_an_answer(ours: GGUFLM) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from qbench.decoding import STOP_CHECK_EVERY, Decoded, Ending, append, before_end, look_for_stop
+from qbench.decoding import STOP_CHECK_EVERY, Decoded, Ending, append, look_for_stop
 from qbench.gguf.llama import CELLS, Llama, Tree
 
 SCORED_TOKENS = 2048
@@ -73,21 +73,13 @@ def decode(
     ending: Ending,
     *,
     batch_size: int,
-    drafts: Sequence[list[int] | None] | None = None,
     progress: Callable[[int], None] = lambda n: None,
 ) -> list[Decoded]:
-    """Answer every prompt with the model's greedy choice, as `qbench.decoding.decode` does with a model of transformers.
-
-    A draft is computed along with its prompt; what the model would have written itself is kept, and the rest is forgotten.
-    """
+    """Answer every prompt with the model's greedy choice, as `qbench.decoding.decode` does with a model of transformers."""
     results = [Decoded(limit) for limit in max_new_tokens]
-    cut = [
-        before_end(draft or [], ending.tokens)[:limit]
-        for draft, limit in zip(drafts or [None] * len(prompts), max_new_tokens, strict=True)
-    ]
     for batch in _batches_to_decode(llama, prompts, max_new_tokens, batch_size):
         rows = [results[prompt] for prompt in batch]
-        _begin(llama, [prompts[prompt] for prompt in batch], [cut[prompt] for prompt in batch], ending, rows)
+        _begin(llama, [prompts[prompt] for prompt in batch], ending, rows)
         _continue(llama, [len(prompts[prompt]) for prompt in batch], ending, rows)
         progress(len(batch))
     return results
@@ -111,30 +103,17 @@ def _batches_to_decode(
         yield batch
 
 
-def _begin(
-    llama: Llama,
-    prompts: Sequence[list[int]],
-    drafts: Sequence[list[int]],
-    ending: Ending,
-    rows: Sequence[Decoded],
-) -> None:
-    """Read the prompts, accept of each draft what the model would have written itself, and add its own next token."""
+def _begin(llama: Llama, prompts: Sequence[list[int]], ending: Ending, rows: Sequence[Decoded]) -> None:
+    """Read the prompts, and write the first token behind each."""
     tree = Tree()
-    paths = [tree.add([*prompt, *draft])[len(prompt) - 1 :] for prompt, draft in zip(prompts, drafts, strict=True)]
-    wanted = {node for path in paths for node in path}
+    ends = [tree.add(prompt)[-1] for prompt in prompts]
+    wanted = set(ends)
     llama.clear(len(tree) + sum(row.max_new_tokens for row in rows))
     chosen: dict[int, int | None] = {}  # None where the logits are NaN
     for nodes, logits in llama.compute(tree, [node in wanted for node in range(len(tree))]):
         chosen |= zip(nodes, _choices(logits), strict=True)
-    for number, (prompt, draft, path, row) in enumerate(zip(prompts, drafts, paths, rows, strict=True)):
-        own = [chosen[node] for node in path]
-        agreed = next((at for at, token in enumerate(draft) if token != own[at]), len(draft))
-        row.accepted = agreed
-        row.tokens.extend(draft[:agreed])
-        llama.forget(number, len(prompt) + agreed)
-        _take(row, own[agreed], ending)
-        if agreed:
-            look_for_stop(row, ending)
+    for end, row in zip(ends, rows, strict=True):
+        _take(row, chosen[end], ending)
 
 
 def _continue(llama: Llama, lengths: Sequence[int], ending: Ending, rows: Sequence[Decoded]) -> None:

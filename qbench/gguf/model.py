@@ -110,6 +110,8 @@ class GGUFLM(Answering):
         LevelError: llama.cpp is not installed, the model is none of the Llama family, or there is no such level.
     """
 
+    takes_drafts = False  # they change answers: llama.cpp's numbers depend on how many tokens a pass has (docs/gguf.md)
+
     def __init__(
         self,
         pretrained: Any = None,
@@ -295,9 +297,7 @@ class GGUFLM(Answering):
         progress: Callable[[int], Any],
     ) -> list[Decoded]:
         prompts, limits = [one.tokens for one in asked], [one.max_new_tokens for one in asked]
-        return batches.decode(
-            self.llama, prompts, limits, ending, batch_size=self.batch_size, drafts=drafts, progress=progress
-        )
+        return batches.decode(self.llama, prompts, limits, ending, batch_size=self.batch_size, progress=progress)
 
     # ------------------------------------------------------------ log-likelihoods
 
