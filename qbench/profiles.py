@@ -151,7 +151,8 @@ class Probe:
     sha256: str
     """Over the token ids and the scored positions of every sequence."""
     items: tuple[str, ...]
-    """What each sequence was made of: the id of an item of the bank, ``task/number`` of another document, ``file/number`` of a text."""
+    """What each sequence was made of: the id of an item of the bank, ``task/split/number`` of another document, ``file/number`` of
+    a text."""
     scored: tuple[int, ...]
     """Scored tokens of each sequence: those of the response."""
     n_tokens: int

@@ -202,6 +202,55 @@ def test_from_a_profile_to_test_items(profiled: Path, random_llama: Path, capsys
     rows = {(own.mix, own.row) for own in found.test}
     assert rows == {(mix, "numerical") for mix in ("four", "four-inverted")}
 
+    # What was asked in the end is looked at once more, as the files have it.
+    (task,) = sweep.tasks
+    validating._check_asked(run, {*fresh.items, *fresh.profile_items}, {task: "test"})
+    with pytest.raises(ProfileError, match=r"has answers to items that the profile was made from.* \(1, such as numer"):
+        validating._check_asked(run, {*fresh.items, min(asked)}, {task: "test"})
+
+
+def test_ids_that_begin_anew_in_every_split_are_not_the_same_items(
+    random_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {}
+    for split in ("train", "test"):
+        lines = [{"id": i, "q": f"{split} {i}: {i} plus {len(split)}?", "a": str(i + len(split))} for i in range(8)]
+        files[split] = tmp_path / f"{split}.jsonl"
+        files[split].write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    task = {
+        "task": "sums",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {split: str(path) for split, path in files.items()}},
+        "training_split": "train",
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_text": "{{q}}",
+        "doc_to_target": "{{a}}",
+        "generation_kwargs": {"until": ["\n"], "max_gen_toks": 4},
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+    }
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "sums.yaml").write_text(json.dumps(task), encoding="utf-8")
+    sens, mix, run = tmp_path / "sens.json", tmp_path / "mix.yaml", tmp_path / "run"
+    model = ["--model", str(random_llama), "--include-path", str(tmp_path / "tasks")]
+    made = ["--tasks", "sums", "--unit", "layer", "--formats", "q4,q2", "--sequences", "4", "--out", str(sens)]
+    assert main(["sensitivity", *model, *made]) == 0
+    assert profiles.read(sens).probes[0].items == tuple(f"sums/train/{i}" for i in range(4))
+    assert main(["allocate", str(sens), "--bits", "4", "--controls", "--out", str(mix)]) == 0
+    controls = [str(tmp_path / "mix-uniform.yaml")]
+    command = ["sensitivity", "validate", str(sens), str(mix), *controls, *model, "--sequences", "3"]
+    assert main([*command, "--run", str(run)]) == 0
+    (fresh,) = validation.read(run / validation.FILE).texts
+    assert fresh.items == tuple(f"sums/train/{i}" for i in range(4, 7))
+    capsys.readouterr()
+
+    # The same numbers of the split that is evaluated are a leak.
+    read = profiles.read(sens)
+    probe = replace(read.probes[0], items=("sums/test/0", *read.probes[0].items[1:]))
+    profiles.write(replace(read, probes=(probe,)), sens)
+    assert main([*command, "--run", str(tmp_path / "again")]) == EXIT_BAD_INPUT
+    assert "sums has no items left for a test: sums/test/0 is among those" in capsys.readouterr().err
+
 
 def test_what_cannot_be_validated_is_one_sentence(
     profiled: Path, random_llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

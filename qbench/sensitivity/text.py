@@ -17,6 +17,7 @@ from qbench import bank
 from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.names import MIN_SEQUENCES, is_text_file, probe
+from qbench.pairing import ITEM_FIELDS
 
 RESPONSES = ("reference", "own")
 SPLITS = ("validation", "train", "test")
@@ -163,16 +164,20 @@ def _in_turn(streams: Sequence[Iterator[Text]]) -> Iterator[Text]:
         yield from (text for text in round_ if text is not None)
 
 
-def item_name(document: Any, task: str, number: int) -> str:
-    """An item as `qbench.profiles.Probe.items` names it."""
-    return str(document.get("id", f"{task}/{number}"))
+def item_name(document: Any, task: str, split: str, number: int) -> str:
+    """An item as `qbench.profiles.Probe.items` names it. The ids of other tasks than the bank's may begin anew in every split."""
+    return str(document["id"]) if document.keys() >= ITEM_FIELDS else f"{task}/{split}/{number}"
 
 
 def split_of(task: Any) -> str:
     """A split that lm-eval does not evaluate: validation where there is a test split, else train; what it evaluates if it has no other."""
     has = {"validation": task.has_validation_docs(), "train": task.has_training_docs(), "test": task.has_test_docs()}
-    evaluated = "test" if has["test"] else "validation"
+    evaluated = evaluated_split(task)
     return next((split for split in SPLITS if has[split] and split != evaluated), evaluated)
+
+
+def evaluated_split(task: Any) -> str:
+    return "test" if task.has_test_docs() else "validation"
 
 
 def _of_task(lm: Any, name: str, task: Any, split: str, responses: str, longest: int) -> Iterator[Text]:
@@ -185,7 +190,7 @@ def _of_task(lm: Any, name: str, task: Any, split: str, responses: str, longest:
             )
         fits = len(lm.tok_encode(context)) < longest  # else there is no use in answering
         response = _own(lm, task, document, context) if responses == "own" and fits else _reference(task, document)
-        yield _text(lm, item_name(document, name, number), context, response)
+        yield _text(lm, item_name(document, name, split, number), context, response)
 
 
 def _reference(task: Any, document: Any) -> str:

@@ -7,7 +7,7 @@ Three sets of items that share none: those of the profile (calibration), fresh o
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,8 @@ def validate(
                 f"{profile} is the profile of {made.model.name}, and {model or 'nano'} has other weights; {advice}."
             )
         texts = [_fresh_text(lm, made, probe, sequences, include_path) for probe in made.probes]
-        if test:
-            _check_disjoint(lm, made, texts, asked, items, limit, include_path)
+        seen = {item for own in made.probes for item in own.items} | {own.item for one in texts for own in one.texts}
+        splits = _check_disjoint(lm, seen, asked, items, limit, include_path) if test else {}
         plan = {**settings, "texts": {own.name: own.sha256 for own in texts}}
         journal = Journal(folder / UNFINISHED, plan, option="--run")
         bench = _Bench(lm, parts(lm.model, made.unit), formats, paths, batch_tokens, journal, bar)
@@ -165,7 +165,7 @@ def validate(
             confidence=confidence,
             progress=progress,
         )
-        _check_asked(folder, made, texts)
+        _check_asked(folder, seen, splits)
         differences = _differences(folder, reference, list(mixes), margin, confidence)
     validation = Validation(
         qbench=settings["qbench"],
@@ -316,15 +316,12 @@ def _fresh_text(lm: Any, profile: Profile, probe: Probe, sequences: int, include
 
 
 def _check_disjoint(
-    lm: Any,
-    profile: Profile,
-    texts: Sequence[ProbeText],
-    tasks: Sequence[str],
-    items: int,
-    limit: int | None,
-    include_path: Sequence[Path],
-) -> None:
+    lm: Any, seen: Set[str], tasks: Sequence[str], items: int, limit: int | None, include_path: Sequence[Path]
+) -> dict[str, str]:
     """No test item was looked at before. Said before the work, and not after it.
+
+    Returns:
+        The split of each task that its test items are of.
 
     Raises:
         ProfileError: one was.
@@ -333,29 +330,35 @@ def _check_disjoint(
         metadata = {"qb_items": items, "qb_seed": bank.DEFAULT_SEED, "pretrained": lm.pretrained}
         manager, names = find_tasks(tasks, include_path, metadata=metadata)
         loaded = load_tasks(manager, names, None, bank.DEFAULT_SEED)
-    seen = {item for probe in profile.probes for item in probe.items} | {own.item for one in texts for own in one.texts}
+    splits = {name: text.evaluated_split(task) for name, task in loaded.items()}
     for name, task in loaded.items():
-        split = "test" if task.has_test_docs() else "validation"
         for number, document in enumerate(list(task.eval_docs)[:limit]):
-            item = text.item_name(document, name, number)
-            if item in seen and ("id" in document or text.split_of(task) == split):
+            item = text.item_name(document, name, splits[name], number)
+            if item in seen:
                 raise ProfileError(
                     f"{name} has no items left for a test: {item} is among those that the profile was made from, or was measured on. "
                     "Sweep other tasks (--tasks), or none (--no-test)."
                 )
+    return splits
 
 
-def _check_asked(folder: Path, profile: Profile, texts: Sequence[ProbeText]) -> None:
-    """What was asked in the end was not looked at before, as the files have it."""
-    seen = {item for probe in profile.probes for item in probe.items} | {own.item for one in texts for own in one.texts}
+def _check_asked(folder: Path, seen: Set[str], splits: Mapping[str, str]) -> None:
+    """What was asked in the end was not looked at before, as the files have it.
+
+    Raises:
+        ProfileError: it was.
+    """
     found = records.read_sweep(folder)
     asked = {
-        str(sample["doc"]["id"])
+        text.item_name(sample["doc"], task, splits[task], sample["doc_id"])
         for task in found.tasks
         for sample in found.run(found.baseline).samples(task)
-        if "id" in sample["doc"]
     }
-    assert not asked & seen
+    if known := sorted(asked & seen):
+        raise ProfileError(
+            f"{folder} has answers to items that the profile was made from, or that were measured on ({len(known)}, such as {known[0]}). "
+            "Sweep other tasks (--tasks) into another folder (--run), or none (--no-test)."
+        )
 
 
 def _differences(
