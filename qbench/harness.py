@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from lm_eval.tasks import TaskManager
 from qbench import bank
 from qbench.errors import BankError
 from qbench.names import no_task
+
+DECLARES_TASK = re.compile(r"^(task|group)\s*:", re.MULTILINE)
+"""A line of a YAML file of which lm-eval makes a task or a group; searched for in the text, so that a file with a mistake has it too."""
 
 
 def find_tasks(
@@ -50,11 +54,18 @@ def find_tasks(
 
 
 def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
-    """lm-eval drops a YAML that it cannot read at debug level; here that is an error."""
+    """lm-eval drops a YAML that it cannot read at debug level; here that is an error.
+
+    What declares no task may lie beside one: a file that others include, whose name begins with an underscore, or a mix.
+    """
     indexed = {entry.yaml_path.resolve() for entry in manager.task_index.values() if entry.yaml_path}
     for folder in folders:
         for path in sorted(Path(folder).rglob("*.yaml")):
-            if path.resolve() not in indexed and path.parent.name != "facts" and path.stem != "release":
+            if path.name.startswith("_") or not DECLARES_TASK.search(
+                path.read_text(encoding="utf-8", errors="replace")
+            ):
+                continue
+            if path.resolve() not in indexed:
                 bank.read_leaf(path)  # says what is wrong with the file, where that is known
                 raise BankError(
                     f"lm-eval could not read {path} and would drop its task in silence; check its YAML and its include, and whether "

@@ -320,6 +320,18 @@ def test_a_yaml_with_a_syntax_error_does_not_vanish(tmp_path: Path) -> None:
         find_tasks(["qbench_*"], [tmp_path])
 
 
+def test_what_is_no_task_may_lie_beside_one(own_tasks: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(own_tasks, tmp_path / "tasks")
+    whole = (folder / "colours.yaml").read_text()
+    (folder / "_base.yaml").write_text(whole.replace("task: colours", ""))
+    (folder / "colours.yaml").write_text("include: _base.yaml\ntask: colours\n")
+    (folder / "mix.yaml").write_text("default: q8\nrules:\n  - {modules: '*mlp*', level: q4}\n")
+    (folder / "words.yaml").write_text("- sky\n- sea\n")
+    manager, names = find_tasks(["colours", LEAF], [folder])
+    assert names == [LEAF, "colours"]
+    assert manager.load(["colours"])["tasks"]["colours"].eval_docs.num_rows == 4
+
+
 def test_an_undefined_variable_names_its_template(random_llama: Path, tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
         f"""
