@@ -26,6 +26,8 @@ CODE = re.compile(
 )
 LABEL = re.compile(r"([A-Za-z]{3,15}) ?#?(?=\d)")  # Job 4
 NO_LABELS = UNCOMMITTED | OPERATIONS  # not 4, sin 4
+THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!,?\d)")
+TIGHT = re.compile(r",(?! )")
 CLOSING = {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "<": ">"}
 ENVIRONMENT = re.compile(
     r"\\begin ?\{(?:[bpvBV]?matrix|smallmatrix|array)\}(?: ?\{[clr|]*\})?(.*?);? ?\\end ?\{[a-z]*\}", re.IGNORECASE
@@ -103,6 +105,19 @@ def split(text: str, separators: str) -> list[str]:
     if len(parts) > MAX_PARTS:
         raise Unreadable("refused by parser: too many parts")
     return [part.strip() for part in parts]
+
+
+def ungrouped(text: str, count: int) -> str:
+    """Drop thousands separators from a list: 54,658, 27,329, 81,988 is 54658, 27329, 81988.
+
+    A comma groups where no space follows it while one follows every comma between elements, of which there are three at least, or
+    one where one is asked for; and only if splitting at every comma does not make the ``count`` of elements that is asked for.
+    """
+    if len(split(text, ",")) == count:
+        return text
+    whole = THOUSANDS.sub(lambda number: number[0].replace(",", ""), text)
+    n_elements = len(split(whole, ","))
+    return text if TIGHT.search(whole) or n_elements == 2 or (n_elements == 1 != count) else whole
 
 
 def inside(text: str, brackets: Iterable[str]) -> str | None:

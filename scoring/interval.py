@@ -3,7 +3,8 @@
 Read are brackets (also ISO's ``]2, 5]``), unions, intersections and differences, inequalities (``2 < x ≤ 5``, ``x < 1 or x > 3``),
 set-builder notation, single points ``{3}``, ℝ and ∅. One set may be said in two ways ("(2, 5], i.e. 2 < x ≤ 5"). Two answers are
 equal if they are the same set of points: pieces that touch are joined first, so [0,1]∪(1,2] is [0,2] and [0,1)∪(1,2] is not. Reversed
-end points and a bracket closed at infinity are malformed.
+end points and a bracket closed at infinity are malformed. "between 2 and 5" and "from 2 to 5" are [2, 5]. With ``unit: cm`` the ends or the
+whole may carry that unit, and no other.
 """
 
 import dataclasses
@@ -18,10 +19,11 @@ from typing import Any
 from qbench.errors import AnswerSpecError
 from qbench.scoring.components import component, inside, one_line, split
 from qbench.scoring.extract import Committed, committed
+from qbench.scoring.measures import behind_a_number
 from qbench.scoring.tolerance import Tolerance, read_tolerance
 from qbench.scoring.verdict import Unreadable, Verdict
 
-FIELDS = ()
+FIELDS = ("unit",)
 MAX_LENGTH = 1_000  # characters
 MAX_RELATIONS = 60  # brackets, commas and inequality signs, which bound the pieces
 
@@ -29,6 +31,10 @@ LEAD_IN = re.compile(
     r"[A-Z] ?= ?(?=[\[\](){])|either (?=[a-z] ?[<>])"
     r"|(?:[Tt]he set of )?(?:[Aa]ll|[Ee]very) (?:real )?(?:numbers? |values? (?:of )?)?(?=[a-z] )"
     r"(?:[a-z] (?:such that|with|where|satisfying) )?"
+)
+FROM_TO = re.compile(
+    r"(?:(?:[Ii]t |[a-z] |(?:[Tt]he|[Ii]ts|[Tt]heir) (?:\w+ ){1,3})?(?:lies |is )?[Bb]etween (?P<low>[^ ]{1,60}) and"
+    r"|[Ff]rom (?P<from>[^ ]{1,60}) to) (?P<high>[^ ,]{1,60})(?:,? \(?inclusive\)?)?"
 )
 UNKNOWN = re.compile(r"(?<![A-Za-z\\])[a-df-z](?![A-Za-z])")
 RESTATED = re.compile(r",? ?\(?\b(?:i\.e\.|that is|equivalently|in other words)[,:]? ")
@@ -77,6 +83,8 @@ class Spec:
 
     target: Pieces
     tolerance: Tolerance
+    unit: re.Pattern[str] | None = None
+    """The unit of the end points, where it stands behind a number or a bracket."""
 
 
 def read_spec(answer: Mapping[str, Any]) -> Spec:
@@ -87,9 +95,11 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
     """
     target = answer.get("target")
     try:
-        return Spec(parse(Committed(str(target), marked=True)), read_tolerance(answer))
+        pieces = parse(Committed(str(target), marked=True))
     except Unreadable as refusal:
         raise AnswerSpecError(f"The target {target!r} of an interval answer cannot be read ({refusal}).") from None
+    unit = behind_a_number(str(answer["unit"])) if answer.get("unit") else None
+    return Spec(pieces, read_tolerance(answer), unit)
 
 
 def extract(response: str, spec: Spec) -> Committed:
@@ -100,6 +110,8 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec | None = None) -> Pieces:
     """Return the disjoint pieces in order."""
     text = one_line(dataclasses.replace(found, text=WITHOUT.sub(r"\1∖ ", found.text or "")))
+    if spec and spec.unit:
+        text = spec.unit.sub("", text)
     if len(text) > MAX_LENGTH or sum(map(text.count, "()[],;<>=")) > MAX_RELATIONS:
         raise Unreadable("refused by parser: too long")
     first, *again = RESTATED.split(text)
@@ -139,6 +151,8 @@ def _union_of(text: str) -> Pieces:
         text = builder[1]
     if lead := LEAD_IN.match(text):
         text = text[lead.end() :]
+    if ends := FROM_TO.fullmatch(text):
+        return (_interval(_bound(ends["low"] or ends["from"]), _bound(ends["high"]), True, True),)
     if len(set(UNKNOWN.findall(text))) > 1:
         raise Unreadable("more than one unknown")
     if not BRACKET.search(text):

@@ -1,7 +1,9 @@
-"""Units that people name differently, and amounts in more than one of them: "12 min 30 s", "1 hour, 31 minutes and 8 seconds"."""
+"""Units that people name differently, where they stand, and amounts in more than one: "12 min 30 s", "1 hour, 31 minutes and 8 seconds"."""
 
 import re
 from fractions import Fraction
+
+from qbench.scoring.plain import plain
 
 SAME_UNIT = [
     set(names.split())
@@ -33,6 +35,8 @@ FAMILIES = (
     {"kg": 1_000, "g": 1},
     {"l": 1_000, "ml": 1},
 )
+PERCENT = {"%", "percent", "per cent", "pct"}
+RAISED = {"2": r"(?:square|sq\.?)", "3": r"(?:cubic|cu\.?)"}
 PART = r"(\d{1,9}(?:\.\d{1,9})?) ?([A-Za-z]+)"
 AMOUNT = re.compile(rf"{PART}(?:(?:,? and |, | ){PART}){{0,3}}")
 PARTS = re.compile(PART)
@@ -54,6 +58,17 @@ def amounts(text: str) -> dict[str, Fraction] | None:
     if any(number.denominator > 1 for number, _ in parts[:-1]):
         return None
     return {name: number for number, name in parts}
+
+
+def behind_a_number(unit: str) -> re.Pattern[str]:
+    """A pattern for a unit in plain text, by any of its names, where it stands behind a number or a bracket."""
+    base, _, power = plain(unit).replace("{", "").replace("}", "").partition("^")
+    known = PERCENT if base in PERCENT else next((names for names in SAME_UNIT if base in names), {base})
+    name = f"(?:{'|'.join(sorted(map(re.escape, known), key=len, reverse=True))})"
+    if power:
+        raised = rf"(?: ?(?:\^|\*\*) ?\{{? ?{power} ?\}}?|{power})"
+        name = rf"(?:{name}{raised}|{RAISED.get(power, '(?!)')} {name})"
+    return re.compile(rf"(?<=[\d)\]}}]) ?{name}(?![\w^%])")
 
 
 def _first_name(unit: str) -> str:

@@ -1,8 +1,9 @@
 """Sets: ``{type: set, target: ["1", "2"], tolerance: {mode: exact}}``.
 
 Order and repetition do not matter. Read are braces and their unions, and without them a list joined by commas, "and" or "or";
-``x = ±3`` stands for two elements. Round and square brackets make pairs, intervals and vectors, not sets. A comma always separates:
-{1,234} has two elements.
+``x = ±3`` stands for two elements. Round and square brackets make pairs, intervals and vectors, not sets. A comma separates:
+{1,234} has two elements. Only between three elements or more, with a space behind each comma that separates, do the others group
+thousands: {1,234, 5,678, 9,012} has three.
 
 A target with an element that is no number is a set of texts, compared like `qbench.scoring.text`.
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar
-from qbench.scoring.components import component, inside, one_line, split, without_label, without_name
+from qbench.scoring.components import component, inside, one_line, split, ungrouped, without_label, without_name
 from qbench.scoring.expression import value_at
 from qbench.scoring.extract import Committed, committed
 from qbench.scoring.plain import plain
@@ -79,9 +80,10 @@ def parse(found: Committed, spec: Spec) -> set[Any]:
         return set()
     if len(set(VARIABLE.findall(text))) > 1:
         raise Unreadable("more than one unknown")  # x = 1, y = 2 is a point
-    elements = split(JOINING_WORD.sub(",", text if content is None else content), ",;")
+    content = JOINING_WORD.sub(", ", text if content is None else content)
     if spec.texts is not None:
-        return {normal(element) for element in elements}
+        return {normal(element) for element in split(content, ",;")}
+    elements = split(ungrouped(content, len(spec.numbers)) if len(spec.numbers) > 1 else content, ",;")
     return {
         value
         for element in without_label([without_name(element) for element in elements])

@@ -16,7 +16,16 @@ from typing import Any
 
 from qbench.errors import AnswerSpecError
 from qbench.scoring import grammar
-from qbench.scoring.components import component, inside, one_line, split, target_components, without_label, without_name
+from qbench.scoring.components import (
+    component,
+    inside,
+    one_line,
+    split,
+    target_components,
+    ungrouped,
+    without_label,
+    without_name,
+)
 from qbench.scoring.expression import value_at
 from qbench.scoring.extract import Committed, committed
 from qbench.scoring.grammar import Node
@@ -60,7 +69,7 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
     """Return the values in order."""
     text = one_line(found)
     content = inside(text, "[({⟨")
-    parts = split(SEPARATOR.sub(",", text if content is None else content), ",")
+    parts = split(ungrouped(SEPARATOR.sub(", ", text if content is None else content), len(spec.target)), ",")
     return [component(part) for part in without_label([without_name(part) for part in parts])]
 
 

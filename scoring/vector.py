@@ -2,7 +2,8 @@
 
 Order and length matter. Round, square and angle brackets are read, a LaTeX column or row, and behind a marker a bare list; a set in
 braces is no vector. Components that are named x, y and z come in that order, however they were listed. A dollar sign is math mode or a
-currency, and neither changes a component. With ``units: [h, min, s]``, 12 min 30 s is (0, 12, 30), and so is 0:12:30.
+currency, and neither changes a component. With ``unit: cm`` the components or the whole may carry that unit, and no other. With
+``units: [h, min, s]``, 12 min 30 s is (0, 12, 30), and so is 0:12:30.
 """
 
 import re
@@ -20,6 +21,7 @@ from qbench.scoring.components import (
     rows,
     split,
     target_components,
+    ungrouped,
     without_label,
     without_name,
 )
@@ -28,7 +30,7 @@ from qbench.scoring.measures import FAMILIES
 from qbench.scoring.tolerance import Tolerance, read_tolerance, texts
 from qbench.scoring.verdict import Unreadable, Verdict
 
-FIELDS = ("units",)
+FIELDS = ("unit", "units")
 
 SEPARATOR = re.compile(r",? \band\b |;")
 DOLLAR = re.compile(r"(?<!\\)\\?\$")  # two amounts are no pair of math delimiters: [$33, 8, $5]
@@ -44,7 +46,9 @@ class Spec:
     target: tuple[Fraction, ...]
     tolerance: Tolerance
     units: tuple[str, ...] = ()
-    """The units of the components, of one family of `qbench.scoring.measures`; none if they have no units."""
+    """The units of the components, of one family of `qbench.scoring.measures`; none if they have no units of their own."""
+    unit: re.Pattern[str] | None = None
+    """The one unit of all components, where it stands behind a number."""
 
 
 def read_spec(answer: Mapping[str, Any]) -> Spec:
@@ -53,7 +57,12 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
     Raises:
         AnswerSpecError: the target is no list of numbers, the tolerance is missing, or the units are not those of the components.
     """
-    spec = Spec(target_components(answer, answer.get("target")), read_tolerance(answer), texts(answer, "units"))
+    spec = Spec(
+        target_components(answer, answer.get("target")),
+        read_tolerance(answer),
+        texts(answer, "units"),
+        measures.behind_a_number(str(answer["unit"])) if answer.get("unit") else None,
+    )
     if spec.units and (len(spec.units) != len(spec.target) or not any(set(spec.units) <= set(f) for f in FAMILIES)):
         raise AnswerSpecError(f"units is {spec.units}; it must name the unit of each component, such as [h, min, s].")
     return spec
@@ -67,6 +76,8 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec) -> list[Fraction]:
     """Return the components in order."""
     text = one_line(replace(found, text=DOLLAR.sub(" ", found.text or "")))
+    if spec.unit:
+        text = spec.unit.sub("", text)
     left, equals, right = text.partition("=")
     if equals and "=" not in right and not any(sign.isdigit() for sign in left.partition("_")[0]):
         text = right
@@ -77,13 +88,16 @@ def parse(found: Committed, spec: Spec) -> list[Fraction]:
         amounts = measures.amounts(inside(text, "([") or text)
         if amounts and amounts.keys() <= set(spec.units):
             return [amounts.get(unit, Fraction(0)) for unit in spec.units]
+    content = inside(text, "([⟨<")
+    if content is not None:
+        text = text[0] + ungrouped(content, len(spec.target)) + text[-1]
     if text[:1] in tuple("([⟨<\\"):
         table = rows(text, "([⟨<")
         if len(table) > 1 and any(len(row) != 1 for row in table):
             raise Unreadable("a matrix, not a vector")
         cells = [cell for row in table for cell in row]
     elif found.marked:
-        cells = split(SEPARATOR.sub(",", text), ",")
+        cells = split(ungrouped(SEPARATOR.sub(", ", text), len(spec.target)), ",")
         if len(cells) == 1:
             raise Unreadable("not a vector")
         if all(map(COORDINATE.match, cells)) and len({cell[0] for cell in cells}) == len(cells):

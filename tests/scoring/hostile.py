@@ -33,10 +33,10 @@ SPECS: dict[str, dict[str, Any]] = {
         "tolerance": EXACT,
         "plus_c": "optional",
     },
-    "interval": {"type": "interval", "target": "(2,5]", "tolerance": EXACT},
+    "interval": {"type": "interval", "target": "(2,5]", "tolerance": EXACT, "unit": "cm²"},
     "set": {"type": "set", "target": ["1", "2"], "tolerance": EXACT},
     "set of texts": {"type": "set", "target": ["red", "blue"], "tolerance": EXACT},
-    "vector": {"type": "vector", "target": ["1", "2"], "tolerance": EXACT},
+    "vector": {"type": "vector", "target": ["1", "2"], "tolerance": EXACT, "unit": "%"},
     "matrix": {"type": "matrix", "target": [["1", "2"], ["3", "4"]], "tolerance": EXACT},
     "trace": {
         "type": "trace",
