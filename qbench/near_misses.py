@@ -10,6 +10,7 @@ import ast
 import copy
 import functools
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -27,6 +28,7 @@ WANTED = 3
 MAX_TRIED = 12  # expressions computed for one item
 SIMILAR = 4  # times: a number farther away than that is ruled out without calculating
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:/\d+)?")
+BITS = re.compile(r"[01]")
 OPEN = ("rubric", "abstain", "text")  # answers whose near misses only their author knows
 OPPOSITES = {"max": "min", "floor": "ceiling", "gcd": "lcm", "sin": "cos"}
 OPPOSITES |= {other: name for name, other in OPPOSITES.items()}
@@ -60,6 +62,25 @@ def near_misses(
     return _chosen(itertools.chain(in_the_calculation, _in_the_text(target, spec, values, rng)), target, spec, rng)
 
 
+def fair(target: str, wrong: Iterable[str]) -> list[str]:
+    """Those wrong choices that can be held against the target and against each other: no choice begins as another does.
+
+    Each choice is scored as a continuation of its own with nothing behind it, so of "8, 12" and "8, 12, 20" the longer one can never be
+    the likelier, whatever the model believes.
+    """
+    kept: list[str] = []
+    for text in wrong:
+        if not any(begins_alike(text, other) for other in (target, *kept)):
+            kept.append(text)
+    return kept
+
+
+def begins_alike(one: str, other: str) -> bool:
+    """Whether one text is how the other begins, but for spaces; case and punctuation stay, because tokenizers keep them apart."""
+    shorter, longer = sorted((" ".join(one.split()), " ".join(other.split())), key=len)
+    return longer.startswith(shorter)
+
+
 def _chosen(candidates: Iterable[str], target: str, spec: Mapping[str, Any], rng: np.random.Generator) -> list[str]:
     """The first that are near misses, and as many below as above the target as is drawn: the largest choice is not the likeliest."""
     n_below = int(rng.integers(WANTED + 1))
@@ -67,7 +88,9 @@ def _chosen(candidates: Iterable[str], target: str, spec: Mapping[str, Any], rng
     found: list[str] = []
     left_over: list[str] = []
     for text in candidates:
-        if text in found or text in left_over or not _is_near_miss(text, target, spec):
+        if any(begins_alike(text, other) or same_value(text, other) for other in [*found, *left_over]):
+            continue
+        if not _is_near_miss(text, target, spec):
             continue
         side = _is_below(text, target)
         if room[side] > 0:
@@ -88,28 +111,63 @@ def _is_below(text: str, target: str) -> bool | None:
         return None
 
 
+def same_value(one: str, other: str) -> bool:
+    """Whether two texts say the same, however their numbers are written: 5/20 is 1/4, and -0 is 0."""
+    return _value(one) == _value(other)
+
+
+def _value(text: str) -> tuple[str, list[Fraction]]:
+    try:
+        return NUMBER.sub("#", text), [Fraction(number) for number in NUMBER.findall(text)]
+    except ZeroDivisionError:
+        return text, []
+
+
 def _is_near_miss(text: str, target: str, spec: Mapping[str, Any]) -> bool:
     """Wrong to the item's own scorer, and not to be told from the target by its looks alone."""
-    if text == target or ("/" in text) != ("/" in target) or abs(text.count(",") - target.count(",")) > 1:
+    if begins_alike(text, target) or ("/" in text) != ("/" in target) or abs(text.count(",") - target.count(",")) > 1:
         return False
-    numbers = list(zip(NUMBER.findall(text), NUMBER.findall(target), strict=False))
-    if not all(_is_plausible(wrong, right) for wrong, right in numbers if wrong != right):
+    wrong, right = NUMBER.findall(text), NUMBER.findall(target)
+    if len(right) > 2 and all(map(BITS.fullmatch, right)) and not all(map(BITS.fullmatch, wrong)):
+        return False  # a column of truth values has no 2
+    exact = _exact_number(spec) if right == [target] else None
+    numbers = zip(wrong, right, strict=False)
+    if not all(_is_plausible(one, other, exact, spec) for one, other in numbers if one != other):
         return False
     verdict = judge(f"Answer: {text}", spec)
     return verdict.answered and not verdict.correct
 
 
-def _is_plausible(text: str, target: str) -> bool:
-    """A number has about the target's size and length, its sign, and is no probability above 1 where that is one below."""
+def _exact_number(spec: Mapping[str, Any]) -> Fraction | None:
+    """The target before it was rounded, of an answer that is one number: a probability that is shown as 1.000 is below 1."""
     try:
-        wrong, right = Fraction(text), Fraction(target)
+        return Fraction(str(spec["target"])) if spec["type"] == "number" else None
+    except ValueError:
+        return None
+
+
+def _is_plausible(text: str, target: str, exact: Fraction | None, spec: Mapping[str, Any]) -> bool:
+    """A number has about the target's size and length and its sign, exceeds 1 only if the target may, and is in lowest terms as it is."""
+    try:
+        wrong, shown = Fraction(text), Fraction(target)
     except (ValueError, ZeroDivisionError):  # written with a unit, say: only digits differ
         return True
+    right = shown if exact is None else exact
+    if _is_lowest(target) and not _is_lowest(text):
+        return False
     if right == 0 or wrong == 0:
-        return abs(wrong - right) < 10 and target.lstrip("-").isdigit()
+        signed_zero = wrong == 0 and text.startswith("-")
+        return abs(wrong - right) < 10 and target.lstrip("-").isdigit() and not signed_zero
     if 0 < right < 1 <= wrong or len(text) > len(target) + 3:
         return False
+    if spec.get("percent") == "fraction" and abs(right) <= 1 < abs(wrong):  # a probability, or a correlation
+        return False
     return Fraction(1, SIMILAR) < wrong / right < SIMILAR
+
+
+def _is_lowest(fraction: str) -> bool:
+    part, _, whole = fraction.partition("/")
+    return not whole or math.gcd(int(part), int(whole)) == 1
 
 
 # ---------------------------------------------------------------- a slip in the calculation

@@ -12,8 +12,9 @@ from statistics import mean
 from qbench.bank import Leaf, check_way_of_asking, leaves, read_leaf, task_fields, tasks_dir
 from qbench.errors import AnswerSpecError, BankError
 from qbench.expressions import evaluate
+from qbench.near_misses import begins_alike, same_value
 from qbench.scoring import check_spec, judge
-from qbench.templates import Item, Template, draw_values, stream
+from qbench.templates import NUMERIC, Item, Template, draw_values, stream
 from qbench.variables import DIFFICULTIES
 
 SHOWN = 5  # flaws in one message
@@ -69,7 +70,9 @@ def flaws(leaf: Leaf, *, items: int = 20) -> list[str]:
     """
     drawn = leaf.items(items=items)
     found = _one_each(flaw for item in drawn for flaw in _flaws_of(item))
-    found += _one_each(flaw for item in leaf.items(items=items, as_choices=True) for flaw in _flaws_of_choices(item))
+    asked = leaf.items(items=items, as_choices=True)
+    found += _one_each(flaw for item in asked for flaw in _flaws_of_choices(item))
+    found += _flaws_of_distractors(leaf, asked)
     found += [
         f"The question {question[:60]!r} is asked {count} times."
         for question, count in Counter(item.question for item in drawn).items()
@@ -102,11 +105,33 @@ def _flaws_of(item: Item) -> Iterator[str]:
 def _flaws_of_choices(item: Item) -> Iterator[str]:
     if item.choices[item.target_index] != item.target:
         yield f"{item.id}: the choice {item.choices[item.target_index]!r} stands where the target {item.target!r} should."
-    if len(set(item.choices)) < len(item.choices):
-        yield f"{item.id}: the choices {item.choices} are not all different."
+    is_number = json.loads(item.answer)["type"] in NUMERIC
+    for one, other in itertools.combinations(item.choices, 2):
+        if one == other or (is_number and same_value(one, other)):
+            yield f"{item.id}: the choices {item.choices} are not all different."
+        elif begins_alike(one, other):
+            yield f"{item.id}: of the choices {one!r} and {other!r} the longer one can never be the likelier."
     for position, choice in enumerate(item.choices):
         if position != item.target_index and judge(f"Answer: {choice}", json.loads(item.answer)).correct:
             yield f"{item.id}: the wrong choice {choice!r} is judged right."
+
+
+def _flaws_of_distractors(leaf: Leaf, asked: list[Item]) -> Iterator[str]:
+    """A distractor that is left out now and then is chance; one that is left out of most items was written so."""
+    for template in leaf.templates:
+        for variant, fields in (template.twins or {"": {}}).items():
+            distractors = template.with_fields(fields).distractors
+            drawn = [
+                item
+                for item in asked
+                if (item.template, item.variant, item.source) == (template.id, variant, "generated")
+            ]
+            fewer = [item for item in drawn if len(item.choices) <= len(distractors)]
+            if not isinstance(distractors, str) and 2 * len(fewer) > len(drawn):
+                yield (
+                    f"{fewer[0].id}: it has the choices {fewer[0].choices}, and {len(distractors)} distractors. One that begins as the "
+                    "target does, or as another does, is left out; write others."
+                )
 
 
 def _flaws_of_knobs(leaf: Leaf) -> Iterator[str]:

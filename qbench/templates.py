@@ -18,7 +18,7 @@ import numpy as np
 
 from qbench.errors import AnswerSpecError, TemplateError, did_you_mean
 from qbench.expressions import evaluate
-from qbench.near_misses import near_misses
+from qbench.near_misses import fair, near_misses
 from qbench.rendering import plain, render, render_tree, show
 from qbench.variables import DIFFICULTIES, Values, draw_variable, generator
 
@@ -301,7 +301,7 @@ def _item(template: Template, values: Values, rng: np.random.Generator, *, as_ch
                 "its scored_as names no tolerance; every number needs one, such as tolerance: {mode: exact}."
             )
         spec.setdefault("tolerance", {"mode": "exact"})
-        wrong = _distractors(template, values)
+        wrong = _distractors(template, values, target)
         if as_choices and not wrong:
             wrong = near_misses(template.answer, template.variables, values, target, spec, rng)
         choices, target_index = _choices(target, wrong, rng)
@@ -339,17 +339,20 @@ DEFAULT_FORMS = {
 }
 
 
-def _distractors(template: Template, values: Values) -> list[str]:
+def _distractors(template: Template, values: Values, target: str) -> list[str]:
+    """The template's own wrong choices, but for those that begin as the target or an earlier one does."""
     if isinstance(template.distractors, str):
-        return [str(plain(choice)) for choice in evaluate(template.distractors, values)]
-    return [render(choice, values) for choice in template.distractors]
+        wrong = [str(plain(choice)) for choice in evaluate(template.distractors, values)]
+    else:
+        wrong = [render(choice, values) for choice in template.distractors]
+    if len({target, *wrong}) < 1 + len(wrong):
+        raise TemplateError(f"the choices {[target, *wrong]} are not all different.")
+    return fair(target, wrong)
 
 
 def _choices(target: str, wrong: list[str], rng: np.random.Generator) -> tuple[list[str], int]:
     """Put the target at a random place among the distractors; without any, there is no choice."""
     if not wrong:
         return [], -1
-    if target in wrong or len(set(wrong)) < len(wrong):
-        raise TemplateError(f"the choices {[target, *wrong]} are not all different.")
     target_index = int(rng.integers(len(wrong) + 1))
     return [*wrong[:target_index], target, *wrong[target_index:]], target_index

@@ -1,6 +1,6 @@
 """Machines run by hand: a stack, a processor, an automaton, a robot, a hash table, and every state they go through."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,25 @@ def round_robin(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
                 steps.append(f"after {clock} ms: job {job} is done")
         # In an order other than the one they came in, and with more turns than jobs.
         if finished != sorted(finished) and turns > n_jobs:
-            return {"needs": needs, "slice": slice_, "finished": finished, "steps": steps, "turns": turns}
+            return {
+                "needs": needs,
+                "slice": slice_,
+                "finished": finished,
+                "wrong": _misordered(finished, needs),
+                "steps": steps,
+                "turns": turns,
+            }
+
+
+def _misordered(finished: list[int], needs: Sequence[int]) -> list[str]:
+    """Three other orders of the jobs: as they came, the shortest first, neighbors swapped from the end, backwards."""
+    came = sorted(finished)
+    orders = [came, sorted(came, key=lambda job: needs[job - 1])]
+    for at in range(len(finished) - 1, 0, -1):
+        orders.append([*finished[: at - 1], finished[at], finished[at - 1], *finished[at + 1 :]])
+    orders.append(finished[::-1])
+    texts = dict.fromkeys(", ".join(map(str, order)) for order in orders if order != finished)
+    return list(texts)[:3]
 
 
 def state_machine(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:

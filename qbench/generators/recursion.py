@@ -179,10 +179,14 @@ def rewritten(text: str, rules: Mapping[str, str]) -> str:
 
 
 def _miswritten(rng: np.random.Generator, text: str, after: str, before: str) -> list[str]:
-    """A letter lost, two neighbors swapped, and a letter changed, near the end of the text; or a step too few where these agree."""
+    """A letter lost, two neighbors swapped, and a letter changed, near the end of the text; or a step too few where these agree.
+
+    The letter that is lost is none of those alike at the end, or what is left would be how the text begins.
+    """
     half = len(text) // 2
     at = half + int(rng.integers(len(text) - half))
-    lost = text[:at] + text[at + 1 :]
+    lost_at = min(at, len(text.rstrip(text[-1])) - 1)
+    lost = text[:lost_at] + text[lost_at + 1 :]
     swaps = [place for place in range(half, len(text) - 1) if text[place] != text[place + 1]]
     swapped = text
     if swaps:

@@ -128,6 +128,7 @@ def charging(rng: np.random.Generator, difficulty: int, *, towns: Sequence[str])
         if km not in stops
     ]
     far = [plan for plan in others if max(b - a for a, b in itertools.pairwise([0, *plan, length])) > range_]
+    far = [plan for plan in far if more[: len(plan)] != plan]  # no choice is how another begins
     known = dict(zip(stations, names, strict=True))
     return {
         "stations": [[known[km], km] for km in stations],

@@ -284,8 +284,9 @@ def talks(rng: np.random.Generator, difficulty: int, *, topics: Sequence[str]) -
         for at in range(len(by_end))
         for talk in left_out
     ]
-    clashing = [plan for plan in swapped if _heard(spans, plan) != plan]
-    plans = [by_end[:-1], *clashing[:2]]
+    fewer = by_end[1:]  # the first left out: no choice is how another begins
+    clashing = [plan for plan in swapped if _heard(spans, plan) != plan and plan[: len(fewer)] != fewer]
+    plans = [fewer, *clashing[:2]]
     return {
         "talks": [
             {"name": names[talk], "begins": _clock(spans[talk][0]), "ends": _clock(spans[talk][1])}

@@ -167,8 +167,10 @@ def packing(rng: np.random.Generator, difficulty: int, *, things: Sequence[str])
                 left, greedy = left - kilos[thing], greedy + points[thing]
         if len(chosen) > 1 and (difficulty < 3 or greedy < best):
             break
-    near = sorted((plan for plan in fitting if plan[0] < best and plan[2]), reverse=True)[:2]
-    near += sorted((plan for plan in plans if plan[1] > limit), key=lambda plan: (plan[1], plan[0]))[:1]
+    # No choice is how the best one begins, or begins with it.
+    others = [plan for plan in plans if plan[2][: len(chosen)] != chosen[: len(plan[2])]]
+    near = sorted((plan for plan in others if plan[1] <= limit and plan[0] < best), reverse=True)[:2]
+    near += sorted((plan for plan in others if plan[1] > limit), key=lambda plan: (plan[1], plan[0]))[:1]
     return {
         "things": [
             {"name": name, "kilos": weighs, "points": worth}
@@ -207,7 +209,9 @@ def packs(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
         if (only > best) is (difficulty > 2) and len(worse) > (0 if difficulty < 3 else 1):
             break
     fewer = [*chosen]
-    at = max(position for position, count in enumerate(chosen) if count)
+    at = min(
+        position for position, count in enumerate(chosen) if count
+    )  # the last, if it was one, would leave how the best begins
     fewer[at] -= 1
     return {
         "packs": [

@@ -11,14 +11,14 @@ from qbench.generators.drawing import sample
 
 
 def most_frequent(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
-    """An array in which one element occurs more often than every other."""
+    """An array in which one element occurs more often than every other; ``others`` are the most frequent ones after it."""
     length = (4, 6, 10, 18, 30)[difficulty - 1] + int(rng.integers(3 if difficulty < 3 else 6))
     smallest, n_different = ((1, 9), (1, 9), (1, 9), (10, 15), (100, 21))[difficulty - 1]
     while True:
         numbers = [smallest + int(number) for number in rng.integers(n_different, size=length)]
-        (mode, count), (_, runner_up), *_ = [*Counter(numbers).most_common(2), (0, 0)]
-        if count > runner_up:
-            return {"numbers": numbers, "mode": mode, "count": count}
+        (mode, count), *others = Counter(numbers).most_common(4)
+        if not others or count > others[0][1]:
+            return {"numbers": numbers, "mode": mode, "count": count, "others": [element for element, _ in others]}
 
 
 def binary_search(rng: np.random.Generator, difficulty: int) -> dict[str, Any]:
