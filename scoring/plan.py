@@ -38,6 +38,7 @@ done           ``{minutes: …}`` and bounds                     how near the en
 =============  ==============================================  ==============================================================
 """
 
+import contextlib
 import itertools
 import re
 from collections import Counter
@@ -58,7 +59,8 @@ MAX_STEPS = 40
 MAX_DIGITS = 6
 MAX_WORD = 20  # letters of a number in words
 
-SEPARATOR = re.compile(r"[,;\n→]|->|=>|\b(?:and|then)\b")
+ARROW = re.compile(r"→|->|=>")
+SEPARATOR = re.compile(rf"[,;\n]|{ARROW.pattern}|\b(?:and|then)\b")
 LIST_MARK = re.compile(r"\s*\d{1,2}[.)](?=\s)")
 ASIDE = re.compile(r"\([^()]{0,80}\)")
 TOKEN = re.compile(r"\d+|[^\W\d_]+")
@@ -145,14 +147,13 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec) -> Plan:
     """Return the steps. Every word must be part of a name or a value, or say nothing: "the", "at", "minutes"."""
     text = plain(found.text or "").casefold()
+    without_asides = ASIDE.sub(" ", text)
     if not spec.numbers and spec.values is None:
-        text = ASIDE.sub(" ", text)
-    parts = [part for part in SEPARATOR.split(text) if part.strip(" .[]{}()\"'*")]
-    if len(parts) > MAX_STEPS:
-        raise Unreadable("refused by parser: too many parts")
-    if not parts:
-        raise Unreadable("no plan")
-    return Plan(tuple(_step(part, spec) for part in parts), tuple((spec.values or {}).values()))
+        return _plan(without_asides, spec)
+    for reading in (text, without_asides):  # "Monday (Ann)" has its value in parentheses, "wiring (7 hours)" has not
+        with contextlib.suppress(Unreadable):
+            return _plan(reading, spec)
+    return _plan(ARROW.sub(":", without_asides), spec)  # Ann → Monday, Ben → Tuesday
 
 
 def compare(plan: Plan, spec: Spec) -> Verdict:
@@ -166,6 +167,15 @@ def compare(plan: Plan, spec: Spec) -> Verdict:
 
 
 # ---------------------------------------------------------------- reading
+
+
+def _plan(text: str, spec: Spec) -> Plan:
+    parts = [part for part in SEPARATOR.split(text) if part.strip(" .[]{}()\"'*")]
+    if len(parts) > MAX_STEPS:
+        raise Unreadable("refused by parser: too many parts")
+    if not parts:
+        raise Unreadable("no plan")
+    return Plan(tuple(_step(part, spec) for part in parts), tuple((spec.values or {}).values()))
 
 
 def _words(text: str) -> tuple[str, ...]:

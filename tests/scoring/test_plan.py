@@ -127,6 +127,40 @@ def test_values_are_read_on_either_side() -> None:
     assert judge("Answer: Monday: Ann, Tuesday: Cleo, Wednesday: Ann", SHIFTS).score == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "spec"),
+    [
+        ("Monday: Ann (7 hours), Tuesday: Ben (3 hours, the rest), Wednesday: Ann", SHIFTS),
+        ("Monday → Ann, Tuesday → Ben, Wednesday → Ann", SHIFTS),
+        ("Monday -> Ann (7 hours); Tuesday -> Ben; Wednesday -> Ann", SHIFTS),
+        ("Monday (Ann), Tuesday (Ben), Wednesday (Ann)", SHIFTS),
+        ("Monday: Ann → Tuesday: Ben → Wednesday: Ann", SHIFTS),
+        ("3 small packs ($3), 1 large pack ($6)", SHOPPING),
+        ("small packs (3), large packs (1)", SHOPPING),
+        ("small pack → 3, large pack → 1", SHOPPING),
+        ("welding 0 (20 minutes), cutting 20, painting 20", JOBS),
+        ("Ashford → Corby (5 km) → Elgin (7 km)", ROUTE),
+    ],
+)
+def test_what_stands_in_parentheses_and_behind_an_arrow_is_a_value_or_an_aside(
+    words: str, spec: dict[str, Any]
+) -> None:
+    assert judge(f"Answer: {words}", spec).correct
+
+
+@pytest.mark.parametrize(
+    ("words", "spec"),
+    [
+        ("Monday → Ann → Tuesday → Ben → Wednesday → Ann", SHIFTS),
+        ("Monday: not Ann (7 hours), Tuesday: Ben, Wednesday: Ann", SHIFTS),
+        ("Monday (7 hours), Tuesday: Ben, Wednesday: Ann", SHIFTS),
+        ("small packs ($3), large packs ($6)", SHOPPING),
+    ],
+)
+def test_an_aside_is_not_taken_for_a_step(words: str, spec: dict[str, Any]) -> None:
+    assert judge(f"Answer: {words}", spec).score < 1
+
+
 def test_a_schedule_is_simulated() -> None:
     assert judge("Answer: welding 0, cutting 20, painting 20", JOBS).correct
     assert judge("Answer: welding at minute 0, cutting at minute 20 and painting at minute 25", JOBS).correct
