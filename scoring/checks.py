@@ -12,7 +12,8 @@ each_sentence,          a list of checks                                        
 each_line,
 each_paragraph
 mentions                a list of concepts, each a phrase or a list of synonyms;    share of the concepts found, as whole words
-                        or ``{concepts: […], at_least: n}``
+                        or ``{concepts: […], at_least: n, unless:           sentences with a phrase of ``unless`` do not count
+                        [phrases]}``
 avoids                  a list of phrases, or ``{phrases: […]}``                    share of them that do not occur
 occurs                  ``{phrase: text}`` and bounds                               how often the phrase occurs, as bounds
 starts_with, ends_with  a phrase or a list of alternatives; ends_with also a sign   0 or 1; case, quotes and punctuation do not count
@@ -134,12 +135,20 @@ def _steps(prose: Prose) -> int:
 
 
 def mentions(options: Any) -> Check:
-    concepts = options["concepts"] if isinstance(options, Mapping) else options
-    enough = (
-        int(_number(options["at_least"])) if isinstance(options, Mapping) and "at_least" in options else len(concepts)
-    )
+    asked = options if isinstance(options, Mapping) else {"concepts": options}
+    concepts = asked["concepts"]
+    enough = int(_number(asked.get("at_least", len(concepts))))
     patterns = [_any_of([concept] if isinstance(concept, str) else concept) for concept in _texts(concepts)]
-    return lambda prose: min(sum(pattern.search(prose.folded) is not None for pattern in patterns) / enough, 1.0)
+    denial = _any_of(_texts(asked["unless"])) if "unless" in asked else None
+
+    def found(prose: Prose) -> float:
+        text = prose.folded
+        if denial is not None:
+            sentences = map(fold, prose.sentences)
+            text = "\n".join(sentence for sentence in sentences if not denial.search(sentence))
+        return min(sum(pattern.search(text) is not None for pattern in patterns) / enough, 1.0)
+
+    return found
 
 
 def avoids(options: Any) -> Check:
@@ -460,7 +469,7 @@ def _as_far_as_about(read: Callable[[Any], Check]) -> Callable[[Any], Check]:
     return read_both
 
 
-CHECKS: dict[str, Callable[[Any], Check]] = {
+_PLAIN: dict[str, Callable[[Any], Check]] = {
     "words": _counted(lambda prose: len(prose.words)),
     "sentences": _counted(lambda prose: len(prose.sentences)),
     "paragraphs": _counted(lambda prose: len(prose.paragraphs)),
@@ -492,4 +501,8 @@ CHECKS: dict[str, Callable[[Any], Check]] = {
     "own_words": own_words,
     "not_degenerate": not_degenerate,
 }
-CHECKS = {name: _as_far_as_about(read) for name, read in CHECKS.items()} | {"json": json_document, "fields": fields}
+CHECKS: dict[str, Callable[[Any], Check]] = {
+    **{name: _as_far_as_about(read) for name, read in _PLAIN.items()},
+    "json": json_document,  # their options are what a document holds, about among it
+    "fields": fields,
+}

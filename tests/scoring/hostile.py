@@ -66,6 +66,7 @@ SPECS: dict[str, dict[str, Any]] = {
             {"words": {"at_least": 60}},
             {"sentences": {"at_least": 3}},
             {"mentions": ["lorem", ["a", "b"], "zebra"]},
+            {"mentions": {"concepts": ["has a tail"], "unless": ["may or may not", "not"]}},
             {"avoids": ["foo", "bar"]},
             {"starts_with": "Dear"},
             {"numbered_steps": {"at_least": 3}},
