@@ -14,6 +14,7 @@ from scipy.stats import t
 
 from qbench.errors import ProfileError
 from qbench.profiles import FULL_PRECISION, Activations, Attention, Cost, Probe, Profile
+from qbench.recommend import why_no_shares
 from qbench.stats import Agreement, Interval, check_confidence, joint_confidence, rank_correlation, ratio_of_sums
 
 STATISTICS_AT = ("q8", "q4")
@@ -50,6 +51,16 @@ class Contrast:
     units: tuple[UnitContrast, ...]
     """The largest differences first."""
 
+    @property
+    def why_no_shares(self) -> str:
+        """Why there are no shares to compare, in a sentence; empty where there are."""
+        found = {probe: why_no_shares([unit.shares[i] for unit in self.units]) for i, probe in enumerate(self.probes)}
+        return " ".join(
+            f"On {probe} no unit has a share of the cost at {self.format}: {why}."
+            for probe, why in found.items()
+            if why
+        )
+
 
 def side_by_side(profile: Profile, first: str, second: str, *, format: str = "", confidence: float = 0.95) -> Contrast:
     """Lay the predicted costs of two probes side by side.
@@ -78,16 +89,19 @@ def side_by_side(profile: Profile, first: str, second: str, *, format: str = "",
         probes=(first, second),
         format=name,
         correlation=rank_correlation(*costs, confidence=confidence),
-        ceiling=math.sqrt(max(0.0, reliability(profile, ours, name)) * max(0.0, reliability(profile, theirs, name))),
+        ceiling=math.sqrt(reliability(profile, ours, name) * reliability(profile, theirs, name)),
         units=tuple(sorted(found, key=lambda own: -abs(own.difference.value))),
     )
 
 
 def reliability(profile: Profile, probe: Probe, format: str) -> float:
-    """Rank correlation that two draws of this probe's text would have: of its halves, corrected for their size (Spearman-Brown)."""
+    """Rank correlation that two draws of this probe's text would have: of its halves, corrected for their size (Spearman-Brown).
+
+    0 where the halves contradict each other; NaN where they are not known, of fewer than five units, or all the same.
+    """
     halves = np.array([probe.predicted[unit.name][format].halves for unit in profile.units])
     r = rank_correlation(halves[:, 0], halves[:, 1]).value
-    return 2 * r / (1 + r)
+    return 0.0 if r < 0 else 2 * r / (1 + r)
 
 
 def _values(profile: Profile, probe: Probe, format: str) -> Array:
@@ -95,7 +109,8 @@ def _values(profile: Profile, probe: Probe, format: str) -> Array:
 
 
 def _shares(profile: Profile, probe: Probe, format: str, confidence: float) -> list[Agreement]:
-    nats = np.array([probe.predicted[unit.name][format].sequences for unit in profile.units])
+    missing = (math.nan,) * probe.n_sequences
+    nats = np.array([probe.predicted[unit.name][format].sequences or missing for unit in profile.units])
     return [ratio_of_sums(row, nats.sum(0), confidence=confidence) for row in nats]
 
 
@@ -245,7 +260,7 @@ def costs_table(profile: Profile, probe: Probe, format: str) -> Table:
     rows = []
     for unit in profile.units:
         own = probe.predicted[unit.name][format]
-        cells = [unit.name, str(own), f"{100 * own.value / total:.1f} %"]
+        cells = [unit.name, _cell(own), f"{100 * own.value / total:.1f} %" if total > 0 else "–"]
         if measured:
             cells += [_cell(probe.measured[unit.name][format]), _cell(probe.restored[unit.name][format])]
         rows.append(tuple(cells))
@@ -292,8 +307,8 @@ def contrast_table(found: Contrast) -> Table:
     n_certain = sum(own.is_certain for own in found.units)
     note = (
         f"Rank correlation of the two {_agreement(found.correlation)} over {found.correlation.n} units; with the same needs, noise alone "
-        f"would leave {found.ceiling:.2f}. "
-        f"{n_certain} of {len(found.units)} units differ for certain; the intervals hold at once."
+        f"would leave {'–' if math.isnan(found.ceiling) else f'{found.ceiling:.2f}'}. "
+        f"{found.why_no_shares or f'{n_certain} of {len(found.units)} units differ for certain; the intervals hold at once.'}"
     )
     caption = f"{first} against {second} at {found.format}: each unit's share of the predicted cost, and the difference in points"
     return Table(caption, ("unit", first, second, "difference", "certain"), rows, note)

@@ -9,6 +9,7 @@ in the file and NaN here, never zero.
 
 import json
 import math
+import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,8 +45,13 @@ class Cost:
 
     @classmethod
     def of(cls, nats: Sequence[float], scored: Sequence[int]) -> Self:
-        """From the nats and the number of scored tokens of each sequence: a ratio of sums, so that every scored token weighs the same."""
+        """From the nats and the number of scored tokens of each sequence: a ratio of sums, so that every scored token weighs the same.
+
+        Missing where a sequence has none, as where a model overflows.
+        """
         total, counts = np.asarray(nats, float), np.asarray(scored, float)
+        if not np.isfinite(total).all():
+            return cls.missing()
         n = len(total)
         value = total.sum() / counts.sum()
         # The error of a ratio of sums, linearised (Cochran 1977, section 2.11).
@@ -374,6 +380,8 @@ def from_json(kind: Any, value: Any, where: str) -> Any:
     if kind is float and value is None:
         return math.nan
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) > sys.float_info.max:
+            raise ValueError(f"{where} is beyond all numbers")
         return float(value)
     if isinstance(kind, type) and type(value) is kind:
         return value
@@ -397,6 +405,11 @@ def _flaws(profile: Profile) -> Iterator[str]:
         yield f"its units are of the kind {profile.unit!r}"
     if not units or not formats or not profile.probes:
         yield "it has no units, no formats or no probes"
+    model = profile.model
+    if model.n_parameters < 1 or not model.other_bytes >= 0:
+        yield "its model has no size"
+    if not all(unit.modules for unit in profile.units):
+        yield "a unit has no modules"
     if len({*units}) < len(units) or len({*modules}) < len(modules):
         yield "a unit or a module is there twice"
     for name, level in profile.formats.items():
@@ -423,9 +436,10 @@ def _flaws(profile: Profile) -> Iterator[str]:
         )
         if any([*table] != units or any([*row] != formats for row in table.values()) for table in tables):
             yield f"the probe {probe.name} does not have a cost for every unit and format"
-        for costs in (probe.predicted, probe.measured, probe.restored):
-            every = (cost for row in costs.values() for cost in row.values())
-            if any(cost.sequences and len(cost.sequences) != probe.n_sequences for cost in every):
+        for cost in _costs(probe):
+            if cost.is_missing != (not cost.sequences) or any(map(math.isnan, cost.sequences)):
+                yield f"a cost of the probe {probe.name} has a value without its sequences, or sequences without a value"
+            if cost.sequences and len(cost.sequences) != probe.n_sequences:
                 yield f"a cost of the probe {probe.name} has another number of sequences"
         if any(cost.value < 0 for row in probe.predicted.values() for cost in row.values()):
             yield f"the probe {probe.name} predicts a negative cost"
@@ -433,3 +447,10 @@ def _flaws(profile: Profile) -> Iterator[str]:
             table.keys() != {*units} for table in (probe.fisher, probe.gradient)
         ):
             yield f"the probe {probe.name} lacks a format or a unit"
+
+
+def _costs(probe: Probe) -> Iterator[Cost]:
+    for table in (probe.predicted, probe.measured, probe.restored):
+        for row in table.values():
+            yield from row.values()
+    yield from probe.lowered.values()

@@ -138,8 +138,8 @@ class Recommendation:
         said = [str(self.evidence)]
         if self.source == "predicted" and self.evidence.is_checked:
             said.append("Intervals have in them how far the units that were measured lie from their prediction.")
-        if all(math.isnan(own.share.interval.low) for own in self.advice):
-            said.append("The profile has a single sequence, and no share an interval.")
+        if why := why_no_shares([own.share for own in self.advice]):
+            said.append(f"No unit has a share: {why}.")
         return " ".join(said)
 
 
@@ -252,6 +252,16 @@ def _widened(share: Agreement, reach: float) -> Agreement:
         return share if reach == 0 else Agreement(value, Interval(math.nan, math.nan), share.n)
     down = value * math.exp(-math.hypot(math.log(value / low), reach)) if low > 0 else low
     return Agreement(value, Interval(down, value * math.exp(math.hypot(math.log(high / value), reach))), share.n)
+
+
+def why_no_shares(shares: Sequence[Agreement]) -> str:
+    """Why no unit has a share of what all of them cost, in words; empty where units have."""
+    if not all(math.isnan(share.value) for share in shares):
+        return ""
+    n_sequences = shares[0].n
+    if not n_sequences:
+        return "not every unit has a cost"
+    return "there is a single sequence" if n_sequences == 1 else "together they cost nothing"
 
 
 def standing(share: Agreement, evidence: Evidence) -> Standing:

@@ -251,6 +251,13 @@ def test_a_weight_draws_the_mix_to_its_probe(profile: Path) -> None:
         assert only[name].predicted[name].value < only[other].predicted[name].value
 
 
+def test_weights_are_shares_whatever_their_size(profile: Path) -> None:
+    weights: list[dict[str, float]] = [{"numerical": own, "language": own} for own in (1.0, 1e308, 1e-320)]
+    one, large, small = (allocate(profile, bits=4, weight=own).best.formats for own in weights)
+    assert one == large == small
+    assert len(set(one.values())) > 1
+
+
 def test_a_probe_that_is_given_no_weight_has_1_and_the_mix_says_so(profile: Path) -> None:
     both = allocate(profile, bits=4.0, weight={"numerical": 0.5, "language": 1.0}).best
     one = allocate(profile, bits=4.0, weight={"numerical": 0.5}).best
@@ -302,6 +309,7 @@ def test_the_interval_of_a_mix_is_that_of_the_sums_of_its_sequences(profile: Pat
         ({"bits": 4, "bytes": 1000}, r"not as both"),
         ({}, r"--bits or --bytes"),
         ({"bits": math.nan}, r"finite numbers above 0"),
+        ({"bits": 4, "controls": True, "seed": -1}, r"seed is a whole number of 0 or more, not -1"),
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(wanted: dict[str, object], message: str, profile: Path) -> None:
@@ -336,6 +344,36 @@ def test_a_unit_that_nothing_is_known_of_is_named(tmp_path: Path) -> None:
     profile = write_profile(tmp_path / "sens.json", {"numerical": costs})
     with pytest.raises(AllocationError, match=r"no cost for model\.layers\.0\.mlp\.up_proj"):
         allocate(profile, bits=4)
+
+
+def test_a_format_that_a_probe_predicts_nothing_of_is_not_chosen_for_it(tmp_path: Path) -> None:
+    modules, formats = {"a": 64 * 64, "b": 64 * 64}, ("q4", "q2")
+    costs = {"x": np.array([[0.1, 1.0], [0.1, np.nan]]), "y": np.array([[0.1, 1.0], [0.1, 1.0]])}
+    profile = write_profile(tmp_path / "sens.json", costs, modules, formats)
+    # b has no cost at q2 on x, so the smallest mix is a at 2.28125 bits and b at 4.3125, with 200 bytes of other weights.
+    least = math.ceil((2.28125 + 4.3125) * 4096 / 8 + 200)
+    assert {**allocate(profile, bytes=least).best.formats} == {"a": "q2", "b": "q4"}
+    for limit in ({}, {"x": 5.0}, {"y": 5.0}):
+        with pytest.raises(AllocationError, match=rf"where they have a predicted cost, reach from .* \({least:,} to "):
+            allocate(profile, bytes=least - 1, limit=limit)
+    with pytest.raises(
+        AllocationError, match=r"0\.01 on y cannot be reached within .* predicted cost, reach from 1\.1 to 2"
+    ):
+        allocate(profile, bytes=least, limit={"y": 0.01})
+    # Where x does not count, b may have q2, and what the mix costs on x is not known.
+    found = allocate(profile, bytes=least - 1, weight={"x": 0}).best
+    assert found.formats["b"] == "q2"
+    assert str(found.predicted["x"]) == "–"
+    assert "x –; y " in found.mix.about
+    assert allocate(profile, limit={"y": 2.0}).best.formats == {"a": "q2", "b": "q2"}
+
+
+def test_probes_that_have_no_format_in_common_are_told(tmp_path: Path) -> None:
+    costs = {"x": np.array([[0.1, 1.0], [0.1, np.nan]]), "y": np.array([[0.1, 1.0], [np.nan, 1.0]])}
+    profile = write_profile(tmp_path / "sens.json", costs, {"a": 64 * 64, "b": 64 * 64}, ("q4", "q2"))
+    for wanted in ({"bits": 4.0}, {"limit": {"x": 1.0, "y": 1.0}}):
+        with pytest.raises(AllocationError, match="No format of q4, q2 has a predicted cost for b on every probe"):
+            allocate(profile, **wanted)
 
 
 # ---------------------------------------------------------------- what units do to one another

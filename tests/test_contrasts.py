@@ -1,6 +1,7 @@
 """Profiles laid side by side: differences that hold by hand, noise that is told from difference, tables that are Markdown."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,11 +95,12 @@ def test_the_interval_of_a_difference_is_welchs() -> None:
 
 
 def test_the_ceiling_is_what_two_draws_of_the_same_text_reach() -> None:
-    noisy = [profile_of(NEEDS, NEEDS, noise=2.0, n_sequences=16)]
+    noisy = [profile_of(NEEDS, NEEDS, noise=1.0, n_sequences=16)]
     found = [side_by_side(profile, "probe0", "probe1") for profile in noisy]
     assert found[0].ceiling < 0.95
     halves = np.array([noisy[0].probes[0].predicted[f"layers.{i}"]["q4"].halves for i in range(N_UNITS)])
     r = spearmanr(halves[:, 0], halves[:, 1]).statistic
+    assert r > 0
     assert reliability(noisy[0], noisy[0].probes[0], "q4") == pytest.approx(2 * r / (1 + r))
 
 
@@ -190,3 +192,59 @@ def test_a_table_says_over_how_many_units_a_correlation_is() -> None:
     few = {name: row if i < 7 else probe.measured[name] for i, (name, row) in enumerate(probe.predicted.items())}
     table = rankings_table(profile, replace(probe, measured=few), "q4")
     assert table.heads == ("ranked by", "with measured cost, 7 units", "with predicted cost, 12 units")
+
+
+# ---------------------------------------------------------------- what a profile may lack
+
+
+def with_costs(profile: Profile, change: Mapping[str, Cost], format: str = "q4") -> Profile:
+    """The first probe with other predicted costs of some units."""
+    first, *others = profile.probes
+    predicted = {
+        name: row | ({format: change[name]} if name in change else {}) for name, row in first.predicted.items()
+    }
+    return replace(profile, probes=(replace(first, predicted=predicted), *others))
+
+
+def shown(profile: Profile, folder: Path) -> str:
+    """What the terminal and the maps say."""
+    profiles.write(profile, folder / "sens.json")
+    assert main(["sensitivity", "report", str(folder / "sens.json"), "--out", str(folder / "maps")]) == 0
+    return show(profile) + (folder / "maps" / "sensitivity.md").read_text(encoding="utf-8")
+
+
+def test_a_prediction_that_is_missing_is_a_dash_and_leaves_no_share(tmp_path: Path) -> None:
+    profile = with_costs(profile_of(NEEDS, NEEDS), {"layers.3": Cost.missing()})
+    found = side_by_side(profile, "probe0", "probe1")
+    assert all(np.isnan(own.shares[0].value) and np.isnan(own.difference.value) for own in found.units)
+    assert found.correlation.n == N_UNITS - 1  # the order of the others is known
+    said = shown(profile, tmp_path)
+    assert "On probe0 no unit has a share of the cost at q4: not every unit has a cost." in said
+    assert re.search(r"layers\.3 +\| +– \| +– \|", said)
+    assert f"At q4 on probe0, a predicted cost is missing for 1 of {N_UNITS} modules" in said
+    assert "nan" not in said.replace("nano", "")
+
+
+def test_costs_of_nothing_have_no_share(tmp_path: Path) -> None:
+    base = profile_of(NEEDS, NEEDS)
+    nothing = Cost.of([0.0] * 64, base.probes[0].scored)
+    profile = with_costs(base, {unit.name: nothing for unit in base.units})
+    assert "On probe0 no unit has a share of the cost at q4: together they cost nothing." in shown(profile, tmp_path)
+
+
+def test_halves_that_contradict_each_other_leave_a_ceiling_of_0(tmp_path: Path) -> None:
+    base = profile_of(NEEDS, NEEDS)
+    turned = {
+        unit.name: replace(base.probes[0].predicted[unit.name]["q4"], halves=(1.0 + i, 20.0 - i))
+        for i, unit in enumerate(base.units)
+    }
+    profile = with_costs(base, turned)
+    assert reliability(profile, profile.probes[0], "q4") == 0  # their rank correlation is -1
+    assert side_by_side(profile, "probe0", "probe1").ceiling == 0
+    assert "noise alone would leave 0.00." in shown(profile, tmp_path)
+
+
+def test_a_ceiling_that_is_not_known_is_a_dash() -> None:
+    profile = profile_of(NEEDS, NEEDS, n_sequences=1)
+    table = contrast_table(side_by_side(profile, "probe0", "probe1"))
+    assert "noise alone would leave –. On probe0 no unit has a share of the cost at q4: there is a single" in table.note

@@ -655,5 +655,5 @@ def test_a_profile_of_one_sequence_is_drawn_without_intervals(tmp_path: Path) ->
     report(path, out=tmp_path / "maps", formats=("html", "md"))
     said = (tmp_path / "maps" / "sensitivity.md").read_text(encoding="utf-8")
     assert not re.search(r"\bnan\b", said)
-    assert "The profile has a single sequence, and no share an interval." in said
+    assert "No unit has a share: there is a single sequence." in said
     assert not re.search(r"\bnan\b", contrasts.show(made))

@@ -71,6 +71,11 @@ def test_a_cost_is_a_ratio_of_sums_with_the_error_of_one() -> None:
     assert math.isnan(Cost.of([0.3], [3]).standard_error)
 
 
+def test_a_model_that_overflows_has_no_cost() -> None:
+    assert Cost.of([0.3, math.nan], [3, 1]).is_missing
+    assert Cost.of([0.3, math.inf], [3, 1]).sequences == ()
+
+
 def test_the_error_is_how_far_another_draw_lands() -> None:
     rng = np.random.default_rng(5)
     counts = rng.integers(5, 60, size=(4000, 64))
@@ -151,6 +156,15 @@ def damaged(path: Path) -> list[tuple[str, str]]:
         ("without scored tokens", changed(*probe, "scored", to=[3, 0, 2, 2])),
         ("kind 'atom'", changed("unit", to="atom")),
         ("lacks", changed(*probe, "fisher", to={})),
+        ("model has no size", changed("model", "n_parameters", to=0)),
+        ("model has no size", changed("model", "other_bytes", to=None)),
+        ("no modules", changed("units", 0, "modules", to=[])),
+        ("value without its sequences", changed(*probe, "predicted", "embed", "q4", "sequences", to=[])),
+        ("value without its sequences", changed(*probe, "lowered", "q4", "value", to=1.0)),
+        ("sequences without a value", changed(*probe, "predicted", "embed", "q4", "value", to=None)),
+        ("sequences without", changed(*probe, "predicted", "embed", "q4", "sequences", to=[0.3, None, 0.5, 0.6])),
+        ("beyond all numbers", whole.replace("88.0", "1e400")),
+        ("beyond all numbers", whole.replace("88.0", "9" * 400)),
     ]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qbench import profiles
 from qbench.allocate.controls import controls as make_controls
@@ -19,7 +20,7 @@ from qbench.allocate.curve import Curve
 from qbench.allocate.files import check_target, controls_beside, write_mix
 from qbench.allocate.menu import KL, Menu, check_probes, predicted_nats, read_menu, weighed, weights_of
 from qbench.allocate.rules import as_yaml, mix_of
-from qbench.allocate.solve import Array, Choice, Limit, Unproven, choose
+from qbench.allocate.solve import Array, Choice, Integers, Limit, Unproven, choose
 from qbench.errors import AllocationError
 from qbench.levels import Mix
 
@@ -118,11 +119,14 @@ def allocate(
         seed: of the random controls.
 
     Raises:
-        AllocationError: nothing fits, and the message says what can be reached; or ``out`` is something that was not allocated.
+        AllocationError: nothing fits, and the message says what can be reached; or ``out`` is something that was not allocated; or a
+            seed below 0.
         ProfileError: the profile cannot be read.
     """
     if out is not None:
         check_target(Path(out))
+    if seed < 0:
+        raise AllocationError(f"A seed is a whole number of 0 or more, not {seed}.")
     menu = read_menu(profiles.read(Path(profile)), formats)
     request = _request(menu, bits, bytes, limit or {})
     costs = weighed(menu, weight or {})
@@ -209,23 +213,39 @@ def _best(menu: Menu, costs: Array, request: _Request) -> Choice:
         fits = Limit(menu.bits, request.budget - menu.other_bits)
         choice = choose(costs, [fits, *limits])
         if choice is None:
-            raise AllocationError(_reach(menu, request, allowed, [fits]))
+            raise AllocationError(_reach(menu, request, allowed, _unknown(menu, costs, request), [fits]))
         return choice
     smallest = choose(menu.bits, limits)
     if smallest is None:
-        raise AllocationError(_reach(menu, request, allowed, []))
+        raise AllocationError(_reach(menu, request, allowed, _unknown(menu, menu.bits, request), []))
     # Of all mixes of that size, the one that costs least.
     choice = choose(costs, [Limit(menu.bits, menu.storage_bits(smallest) - menu.other_bits), *limits])
     return smallest if choice is None else choice
 
 
-def _reach(menu: Menu, request: _Request, allowed: Mapping[str, float], size: Sequence[Limit]) -> str:
+def _unknown(menu: Menu, objective: Array | Integers, request: _Request) -> NDArray[np.bool_]:
+    """Which formats a unit may not have, as (units, formats), since the objective or a limit has no number for them."""
+    return np.asarray(np.any([np.isnan(objective), *(np.isnan(menu.costs[probe]) for probe in request.limit)], axis=0))
+
+
+def _reach(
+    menu: Menu, request: _Request, allowed: Mapping[str, float], unknown: NDArray[np.bool_], size: Sequence[Limit]
+) -> str:
     """Why nothing fits, and what does."""
-    least, most = (int(extreme(menu.bits, axis=1).sum()) + menu.other_bits for extreme in (np.min, np.max))
+    if (without := unknown.all(axis=1)).any():
+        unit = menu.profile.units[int(without.argmax())].name
+        return (
+            f"No format of {', '.join(menu.formats)} has a predicted cost for {unit} on every probe that counts here; profile it at one of "
+            "them, or add --formats fp16."
+        )
+    mixes = f"mixes of {', '.join(menu.formats)}" + (", where they have a predicted cost," if unknown.any() else "")
+    sizes = np.ma.array(menu.bits, mask=unknown)
+    least, most = (int(extreme.sum()) + menu.other_bits for extreme in (sizes.min(axis=1), sizes.max(axis=1)))
+    size = [*size, Limit(np.where(unknown, np.nan, 0.0), 0.0)]  # a limit to what is known
     if request.budget is not None and request.budget < least:
         return (
             f"A budget of {request.budget / menu.n_parameters:.4g} bits per weight ({request.budget / 8:,.0f} bytes) cannot be kept: "
-            f"mixes of {', '.join(menu.formats)} reach from {least / menu.n_parameters:.4g} to {most / menu.n_parameters:.4g} bits per "
+            f"{mixes} reach from {least / menu.n_parameters:.4g} to {most / menu.n_parameters:.4g} bits per "
             f"weight ({math.ceil(least / 8):,} to {math.ceil(most / 8):,} bytes)."
         )
     within = f" within {request.budget / 8:,.0f} bytes" if request.budget is not None else ""
@@ -235,7 +255,7 @@ def _reach(menu: Menu, request: _Request, allowed: Mapping[str, float], size: Se
         reached, highest = _sum(menu.costs[probe], lowest), float(np.nanmax(menu.costs[probe], axis=1).sum())
         if reached > allowed[probe]:
             return (
-                f"An expected KL of {largest:g} on {probe} cannot be reached{within}: mixes of {', '.join(menu.formats)} reach from "
+                f"An expected KL of {largest:g} on {probe} cannot be reached{within}: {mixes} reach from "
                 f"{curve.expected(reached):.4g} to {curve.expected(highest):.4g}."
             )
     nearest = choose(np.asarray(sum(menu.costs[probe] / largest for probe, largest in allowed.items())), size)

@@ -28,12 +28,11 @@ class Curve:
     @classmethod
     def of(cls, probe: Probe) -> Self:
         """Read it off a profile; without points where fewer than two formats were measured, or a larger sum did not cost more."""
-        points = sorted(
+        points = [
             (sum(costs[name].value for costs in probe.predicted.values()), cost.value)
             for name, cost in probe.lowered.items()
-            if cost.value > 0
-        )
-        found = np.array([point for point in points if point[0] > 0]).reshape(-1, 2)
+        ]
+        found = np.array(sorted(point for point in points if all(value > 0 for value in point))).reshape(-1, 2)
         if len(found) < 2 or not (np.diff(found, axis=0) > 0).all():
             found = np.empty((0, 2))
         logs = np.log(found)

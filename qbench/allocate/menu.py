@@ -32,16 +32,19 @@ class KL(NamedTuple):
         return cls(cost.value, max(cost.value - reach, 0.0), cost.value + reach)
 
     def __str__(self) -> str:
-        low, high = ("–" if math.isnan(end) else f"{end:.4g}" for end in (self.low, self.high))
-        return f"{self.value:.4g} [{low}, {high}]"
+        value, low, high = ("–" if math.isnan(own) else f"{own:.4g}" for own in self)
+        return value if math.isnan(self.value) else f"{value} [{low}, {high}]"
 
 
 def predicted_nats(probe: Probe, formats: Mapping[str, str]) -> list[float]:
     """The predicted nats of each sequence of a probe, with the units in these formats: the sum over the units.
 
-    Summed before anything is averaged, because units err together: they read the same text.
+    Summed before anything is averaged, because units err together: they read the same text. NaN where one of them has no prediction.
     """
-    costs = [probe.predicted[unit][name].sequences for unit, name in formats.items() if name != FULL_PRECISION]
+    missing = (math.nan,) * probe.n_sequences
+    costs = [
+        probe.predicted[unit][name].sequences or missing for unit, name in formats.items() if name != FULL_PRECISION
+    ]
     total: list[float] = np.sum(costs, axis=0).tolist() if costs else [0.0] * probe.n_sequences
     return total
 
@@ -145,8 +148,10 @@ def weighed(menu: Menu, weight: Mapping[str, float]) -> Array:
         AllocationError: as `weights_of`.
     """
     weights = weights_of(menu, weight)
-    whole = sum(weights.values())
-    return np.asarray(sum(weights[name] / whole * table for name, table in menu.costs.items() if weights[name]))
+    largest = max(weights.values())  # before they are added: the sum of two large numbers may be none
+    shares = {name: value / largest for name, value in weights.items() if value}
+    whole = sum(shares.values())
+    return np.asarray(sum(share / whole * menu.costs[name] for name, share in shares.items()))
 
 
 def weights_of(menu: Menu, weight: Mapping[str, float]) -> dict[str, float]:

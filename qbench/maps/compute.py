@@ -366,7 +366,9 @@ def _probe_map(
             rank_correlation(*_pairs(cells, format), confidence=confidence),
             median_ratio(*_pairs(cells, format), confidence=confidence),
             dearest,
-            ratio_of_sums(costs[dearest].sequences, whole.sequences, confidence=confidence),
+            UNKNOWN
+            if whole.is_missing
+            else ratio_of_sums(costs[dearest].sequences, whole.sequences, confidence=confidence),
         )
         totals.append(total)
     magnitude, fisher = [unit.magnitude for unit in profile.units], [probe.fisher[unit] for unit in units]

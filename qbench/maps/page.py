@@ -17,6 +17,7 @@ from qbench.maps.wording import (
     about_standing_out,
     by_cost,
     certain,
+    dearest,
     evidence,
     facts,
     figure,
@@ -25,7 +26,6 @@ from qbench.maps.wording import (
     legend,
     mix_columns,
     nominal,
-    percent,
     points,
     short_name,
     title,
@@ -169,7 +169,7 @@ def _glance(maps: Maps, probe: ProbeMap) -> Grid:
             Entry(total.format, f"{total.bits_per_weight:.2f} bits"),
             Entry(figure(total.predicted.value), interval(total.predicted)),
             Entry(figure(total.measured.value), interval(total.measured)),
-            Entry(short_name(maps, total.dearest), percent(total.share)),
+            Entry(*dearest(maps, total)),
         ]
         for total in probe.totals
     ]

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from qbench.maps.compute import N_APART, Maps, Mark, ProbeMap, Reading
+from qbench.maps.compute import N_APART, Maps, Mark, ProbeMap, Reading, Total
 from qbench.profiles import Probe
 from qbench.recommend import FACTOR, Standing
 from qbench.report.wording import MISSING
@@ -88,7 +88,7 @@ def short_name(maps: Maps, unit: str) -> str:
 def by_cost(maps: Maps, probe: ProbeMap) -> list[str]:
     """The units, the dearest at the judged format first."""
     costs = {cell.unit: cell.predicted.value for cell in probe.cells if cell.format == maps.judged}
-    return sorted(costs, key=lambda unit: -costs[unit])
+    return sorted(costs, key=lambda unit: (math.isnan(costs[unit]), -costs[unit]))
 
 
 def figure(value: float, digits: int = 3) -> str:
@@ -128,16 +128,28 @@ def points(share: Agreement) -> tuple[str, str]:
     return value, f"[{low}, {high}]"
 
 
+def dearest(maps: Maps, total: Total) -> tuple[str, str]:
+    """The unit that costs the most at a format, and its share; no unit is that while another one has no cost."""
+    return (MISSING, "") if total.predicted.is_missing else (short_name(maps, total.dearest), percent(total.share))
+
+
 def findings(maps: Maps) -> list[str]:
     """What a reader wants to know first, each number with its interval."""
     format, found = maps.judged, []
     for probe in maps.probes:
         total = next(total for total in probe.totals if total.format == format)
         if not total.predicted.is_missing:
+            name, share = dearest(maps, total)
             found.append(
-                f"At {format} on {probe.probe.name}, {short_name(maps, total.dearest)} costs the most: "
-                f"{known(probe.cell(total.dearest, format).predicted)} {KL}, {percent(total.share)} of what all "
+                f"At {format} on {probe.probe.name}, {name} costs the most: "
+                f"{known(probe.cell(total.dearest, format).predicted)} {KL}, {share} of what all "
                 f"{len(maps.profile.units)} {units(maps)} cost, each alone."
+            )
+        else:
+            n_missing = sum(cell.predicted.is_missing for cell in probe.cells if cell.format == format)
+            found.append(
+                f"At {format} on {probe.probe.name}, a predicted cost is missing for {n_missing} of {len(maps.profile.units)} "
+                f"{units(maps)}, so nothing is known of all together."
             )
     for probe in maps.probes:
         total = next(total for total in probe.totals if total.format == format)
@@ -152,9 +164,12 @@ def findings(maps: Maps) -> list[str]:
     for contrast in maps.contrasts:
         first, second = contrast.probes
         certain = sum(own.is_certain for own in contrast.units)
+        said = contrast.why_no_shares or (
+            f"{certain} of {len(contrast.units)} {units(maps)} weigh differently on {first} and on {second} for certain, at {format}."
+        )
         found.append(
-            f"{certain} of {len(contrast.units)} {units(maps)} weigh differently on {first} and on {second} for certain, at {format}; the "
-            f"rank correlation of the two maps is {known(contrast.correlation)}, and noise alone would leave {figure(contrast.ceiling, 2)}."
+            f"{said} The rank correlation of the two maps is {known(contrast.correlation)}, and noise alone would leave "
+            f"{figure(contrast.ceiling, 2)}."
         )
     found += [verdicts(maps, probe) for probe in maps.probes]
     return found
