@@ -16,6 +16,8 @@ from qbench.errors import QBenchError
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+LARGEST_SEED = 2**63 - 1
+"""That a column of whole numbers holds; every item is written down with its seed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,9 +101,9 @@ def _add_sweep(commands: Any) -> None:
     )
     sweep.add_argument("--items", type=_positive, metavar="N", help="items of each template of the bank (default: 20)")
     sweep.add_argument("--limit", type=_positive, metavar="N", help="items of each task, the first ones")
-    sweep.add_argument("--seed", type=int, help="seed of the bank's items and the few-shot examples")
+    sweep.add_argument("--seed", type=_seed, help="seed of the bank's items and the few-shot examples")
     sweep.add_argument(
-        "--num-fewshot", "--num_fewshot", type=int, metavar="N", help="examples in front of each question"
+        "--num-fewshot", "--num_fewshot", type=_count, metavar="N", help="examples in front of each question"
     )
     sweep.add_argument(
         "--apply-chat-template",
@@ -229,7 +231,7 @@ def _add_sensitivity(commands: Any) -> None:
         help="score the items' own answers, or what the model answers (default: reference)",
     )
     sensitivity.add_argument("--draws", type=_positive, metavar="N", help="passes back for each sequence (default: 3)")
-    sensitivity.add_argument("--seed", type=int, help="of the draws and the bank's items")
+    sensitivity.add_argument("--seed", type=_seed, help="of the draws and the bank's items")
     sensitivity.add_argument(
         "--max-tokens", "--max_tokens", type=_positive, metavar="N", help="leave longer items out (default: the window)"
     )
@@ -382,7 +384,7 @@ def _add_allocate(commands: Any) -> None:
     allocate.add_argument(
         "--out", type=Path, metavar="FILE", help="the mix, mix.yaml say; controls beside it (default: only show)"
     )
-    allocate.add_argument("--seed", type=int, help="of the random controls")
+    allocate.add_argument("--seed", type=_seed, help="of the random controls")
 
 
 def _add_cite(commands: Any) -> None:
@@ -417,7 +419,7 @@ def _add_bank(commands: Any) -> None:
         bank, "show", _bank_show, "print one item, or the first five of a leaf or template, as a person reads them"
     )
     show.add_argument("name", help="a task, a template, an item id or the YAML of a probe of your own")
-    show.add_argument("--seed", type=int, help="seed of the items (default: the bank's own)")
+    show.add_argument("--seed", type=_seed, help="seed of the items (default: the bank's own)")
     show.add_argument("--difficulty", type=int, choices=range(1, 6), help="only items of this difficulty")
     export = _command(bank, "export", _bank_export, "write the items to a file, a row for each")
     export.add_argument("file", type=Path, metavar="FILE", help="to write: .jsonl, .csv or .parquet")
@@ -429,7 +431,7 @@ def _add_bank(commands: Any) -> None:
     )
     export.add_argument("--split", choices=("test", "validation", "train"), help="which items (default: test)")
     export.add_argument("--items", type=_positive, metavar="N", help="items of each template (default: 20)")
-    export.add_argument("--seed", type=int, help="seed of the items (default: the bank's own)")
+    export.add_argument("--seed", type=_seed, help="seed of the items (default: the bank's own)")
     export.add_argument("--as-choices", action="store_true", default=None, help="the forced-choice view of each task")
     verify = _command(
         bank,
@@ -502,9 +504,27 @@ def _named_number(text: str) -> tuple[str, float]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    return _whole_number(text, least=1)
+
+
+def _count(text: str) -> int:
+    return _whole_number(text, least=0)
+
+
+def _seed(text: str) -> int:
+    number = _whole_number(text, least=0)
+    if number > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"must be at most {LARGEST_SEED}")
+    return number
+
+
+def _whole_number(text: str, *, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("must be a whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}")
     return number
 
 

@@ -17,6 +17,9 @@ from qbench.names import no_task
 DECLARES_TASK = re.compile(r"^(task|group)\s*:", re.MULTILINE)
 """A line of a YAML file of which lm-eval makes a task or a group; searched for in the text, so that a file with a mistake has it too."""
 
+SET_TWICE = re.compile(r"got multiple values for keyword argument '(\w+)'")
+"""What Python says where lm-eval hands a task its ``dataset_kwargs`` beside ``--metadata`` and ``--model_args``."""
+
 
 def find_tasks(
     patterns: Sequence[str], include_path: Sequence[Path] = (), metadata: dict[str, Any] | None = None
@@ -76,8 +79,19 @@ def _check_yaml(manager: TaskManager, folders: Sequence[str]) -> None:
 
 
 def load_tasks(manager: TaskManager, names: list[str], num_fewshot: int | None, seed: int) -> dict[str, Any]:
-    """Build the tasks, groups and tags resolved to their leaves; few-shot settings as lm-eval's simple_evaluate makes them."""
-    loaded: dict[str, Any] = manager.load(names)["tasks"]
+    """Build the tasks, groups and tags resolved to their leaves; few-shot settings as lm-eval's simple_evaluate makes them.
+
+    Raises:
+        BankError: a task is handed an argument that its own YAML sets.
+    """
+    try:
+        loaded: dict[str, Any] = manager.load(names)["tasks"]
+    except TypeError as error:
+        if not (twice := SET_TWICE.search(str(error))):
+            raise
+        raise BankError(
+            f"The YAML of a task sets {twice[1]} itself, so the metadata and the model's arguments must not; leave {twice[1]} out."
+        ) from error
     for task in loaded.values():
         if num_fewshot is not None and task.get_config("num_fewshot") != 0:
             task.set_config(key="num_fewshot", value=num_fewshot)

@@ -7,6 +7,7 @@ answer.
 """
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -43,24 +44,47 @@ MODELS = {"gguf": "qbench.gguf.model:GGUFLM"}
 """Engines that bring a model of their own; all others are levels of lm-eval's Hugging Face model."""
 BACKENDS = {"vllm": "qbench.vllm:VLLMLM"}
 """Programs beside transformers that run the levels of the other engines."""
+COUNTS = {"max_length", "max_gen_toks", "threads"}
+"""Arguments of a model that are whole numbers, and that nobody looks at before the first prompt."""
+UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 def open_model(model_backend: str | None = None, **arguments: Any) -> Any:
     """The model for lm-eval that these arguments describe, of the class that their backend or their engine needs.
 
     Raises:
-        ModelError: there is no such backend.
+        ModelError: there is no such backend, or an argument is unknown or no number.
     """
     if model_backend is not None and model_backend not in BACKENDS:
         raise ModelError(
             f"There is no model backend {model_backend!r}; known is {', '.join(BACKENDS)}, and without one the engine runs its levels "
             "itself."
         )
+    for name in COUNTS & arguments.keys():
+        if arguments[name] is not None and (not isinstance(arguments[name], int) or arguments[name] < 1):
+            raise ModelError(f"{name} must be a whole number of at least 1, not {arguments[name]!r}.")
     target = BACKENDS.get(model_backend or "") or MODELS.get(arguments.get("engine", ""))
-    if target is None:
-        return QBenchLM(**arguments)
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)(**arguments)
+    module, _, name = (target or "qbench.models:QBenchLM").partition(":")
+    model = getattr(import_module(module), name)
+    try:
+        return model(**arguments)
+    except TypeError as error:  # of transformers, which is handed what neither qbench nor lm-eval knows
+        unknown = UNEXPECTED.search(str(error))
+        if not unknown or unknown[1] not in arguments:
+            raise
+        raise ModelError(
+            f"The model takes no argument {unknown[1]}; it takes those of lm-eval's own model, and of the class that loads its weights."
+        ) from error
+
+
+def _check_dtype(dtype: Any) -> None:
+    """
+    Raises:
+        ModelError: torch cannot compute a model in it.
+    """
+    found = dtype if isinstance(dtype, torch.dtype) else getattr(torch, str(dtype), None)
+    if dtype not in (None, "auto") and not (isinstance(found, torch.dtype) and found.is_floating_point):
+        raise ModelError(f"No model computes in dtype {dtype}; it is auto, float32, bfloat16 or float16.")
 
 
 class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
@@ -75,7 +99,7 @@ class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
         kwargs: everything else that lm-eval's ``hf`` model takes.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: there is no such model, or no such dtype.
         LevelError: there is no such level, or it cannot be applied to this model.
     """
 
@@ -91,6 +115,7 @@ class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
         if engine not in levels.ENGINES:
             raise LevelError(f"There is no engine {engine!r}; known are {', '.join([*levels.ENGINES, *MODELS])}.")
         wanted = levels.resolve(level)  # before anything expensive, so that a typo costs nothing
+        _check_dtype(dtype)
         # lm_eval's command line always names a device, cuda:0 on a machine without one, and lm-eval then falls back to the CPU.
         if not torch.accelerator.is_available() or (device is None and not torch.cuda.is_available()):
             device = "cpu"

@@ -14,6 +14,7 @@ from qbench.stats.planning import BOUND, UNTOLD_CORRELATION
 
 ITEMS = (1, 5, 20, 50)  # of a template, for which templates are counted
 DEFAULT_LEVEL = "q4"  # where people want to know
+DEFAULT_ITEMS = 20  # of a template, that a design effect was seen with
 N_STRATA = 3  # subcategories of a category of the bank
 
 
@@ -104,8 +105,8 @@ def plan(
     power: float = 0.8,
     confidence: float = 0.95,
     flip_rate: float | None = None,
-    design_effect: float = 1.0,
-    items: int = 20,
+    design_effect: float | None = None,
+    items: int | None = None,
 ) -> Plan:
     """Say how many templates and items a wanted difference takes, in each category.
 
@@ -116,11 +117,12 @@ def plan(
         power: chance of seeing it.
         confidence: of the interval that has to leave 0 out.
         flip_rate: percent of the items that flip, without a run.
-        design_effect: by how much the variance exceeds that of independent items, without a run.
-        items: of each template, that the design effect was seen with.
+        design_effect: by how much the variance exceeds that of independent items, without a run; 1 by default.
+        items: of each template, that the design effect was seen with; 20 by default.
 
     Raises:
-        QBenchError: neither a run nor a flip rate, numbers out of range or impossible together, or a level that the run does not have.
+        QBenchError: neither a run nor a flip rate, or both; numbers out of range or impossible together; or a level that the run does not
+            have.
     """
     for name, value, low, high in (
         ("power", power, 0, 1),
@@ -130,10 +132,21 @@ def plan(
         if not low < value < high:
             raise QBenchError(f"{name} must lie between {low} and {high}, not {value:g}.")
     wanted = difference / 100
+    stated = {"--flip-rate": flip_rate, "--design-effect": design_effect, "--items": items}
+    if run is not None and (unheard := [option for option, value in stated.items() if value is not None]):
+        raise QBenchError(
+            f"A finished sweep says itself how its items flip, so {' and '.join(unheard)} would change nothing; leave it out, or the sweep."
+        )
     if run is not None:
         name, categories = _pilot(Path(run), level)
+    elif flip_rate is not None and level is not None:
+        raise QBenchError(
+            f"A flip rate that is stated belongs to no level; leave out --level {level}, or name a sweep."
+        )
     elif flip_rate is not None:
-        if not 0 < flip_rate <= 100 or design_effect < 1 or items < 1:
+        design_effect = 1.0 if design_effect is None else design_effect
+        items = DEFAULT_ITEMS if items is None else items
+        if not 0 < flip_rate <= 100 or not design_effect >= 1 or items < 1:  # NaN is not at least 1
             raise QBenchError(
                 "The flip rate must lie between 0 and 100 percent, the design effect and the items be at least 1."
             )
@@ -147,9 +160,9 @@ def plan(
                 f"A design effect of {design_effect:g} is impossible with {items} items a template: it is at most the number of items. "
                 "State the number of items that it was seen with (--items)."
             )
-        stated = Noise.of_design_effect(flip_rate / 100, design_effect, items)
-        planned = replace(stated, correlation=UNTOLD_CORRELATION) if items == 1 else stated
-        name, categories = "", [("a category", stated, planned, 0, items, N_STRATA)]
+        seen = Noise.of_design_effect(flip_rate / 100, design_effect, items)
+        planned = replace(seen, correlation=UNTOLD_CORRELATION) if items == 1 else seen
+        name, categories = "", [("a category", seen, planned, 0, items, N_STRATA)]
     else:
         raise QBenchError(
             "Give a finished sweep as a pilot (qbench plan runs/NAME), or state --flip-rate and --design-effect."

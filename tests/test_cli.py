@@ -227,8 +227,52 @@ def test_an_option_without_a_word_is_no_default(
     assert message in capsys.readouterr().err
 
 
-def test_numbers_that_make_no_sense_are_refused_by_the_parser(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sweep", "--items", "0"], "argument --items: must be at least 1"),
+        (["sweep", "--items", "many"], "argument --items: must be a whole number"),
+        (["sweep", "--num-fewshot", "-1"], "argument --num-fewshot/--num_fewshot: must be at least 0"),
+        *(
+            ([*command, "--seed", seed], f"argument --seed: {message}")
+            for command in (
+                ["sweep"],
+                ["sensitivity"],
+                ["allocate", "sens.json"],
+                ["bank", "show", "qbench_logic_deduction"],
+            )
+            for seed, message in (
+                ("-1", "must be at least 0"),
+                ("99999999999999999999", "must be at most 9223372036854775807"),
+            )
+        ),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_by_the_parser(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main(["sweep", "--items", "0"])
+        main(arguments)
     assert stopped.value.code == EXIT_BAD_INPUT
-    assert "must be at least 1" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model-args", "foo=bar"], "The model takes no argument foo"),
+        (["--model-args", "dtype=nonsense"], "No model computes in dtype nonsense"),
+        (["--model-args", "dtype=int8"], "No model computes in dtype int8"),
+        (["--model-args", "max_length=long"], "max_length must be a whole number of at least 1, not 'long'"),
+        (["--metadata", '{"templates": 3}'], "The YAML of a task sets templates itself"),
+        (["--metadata", '{"qb_seed": 7, "qb_items": 2}'], "must not set qb_items, qb_seed; use --items and --seed."),
+    ],
+)
+def test_arguments_that_no_model_and_no_task_takes(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["sweep", "--run", str(tmp_path / "run"), "--tasks", "qbench_logic_deduction", "--levels", "fp16"]
+    assert main([*command, *arguments]) == EXIT_BAD_INPUT
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("qbench:")]
+    assert message in line
+    assert not (tmp_path / "run").exists()

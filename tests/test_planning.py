@@ -196,11 +196,13 @@ def test_stated_noise_needs_no_run() -> None:
         ({"flip_rate": 10, "power": 1.5}, "power must lie between 0 and 1"),
         ({"flip_rate": 0}, "The flip rate must lie between 0 and 100"),
         ({"flip_rate": 10, "design_effect": 0.5}, "design effect"),
+        ({"flip_rate": 10, "design_effect": math.nan}, "design effect and the items be at least 1"),
+        ({"flip_rate": 10, "level": "q4"}, "belongs to no level; leave out --level q4"),
         ({"flip_rate": 0.5, "difference": 2}, "needs at least 2 % of the items to flip, not 0.5 %"),
         ({"flip_rate": 10, "design_effect": 30, "items": 20}, "design effect of 30 is impossible with 20 items"),
     ],
 )
-def test_a_plan_from_nothing_is_refused(options: dict[str, float], message: str) -> None:
+def test_a_plan_from_nothing_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(QBenchError, match=message):
         plan(**options)  # type: ignore[arg-type]
 
@@ -209,3 +211,9 @@ def test_a_level_that_the_pilot_lacks_is_refused(tmp_path: Path) -> None:
     write_sweep(tmp_path / "pilot")
     with pytest.raises(QBenchError, match="has no level 'q5'"):
         plan(tmp_path / "pilot", level="q5")
+
+
+def test_a_pilot_and_a_stated_noise_are_one_too_many(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "pilot")
+    with pytest.raises(QBenchError, match="so --flip-rate and --design-effect would change nothing"):
+        plan(tmp_path / "pilot", flip_rate=30, design_effect=9)

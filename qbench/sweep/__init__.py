@@ -34,6 +34,8 @@ DECIDED = "decided"
 DEFAULT_ENGINE = "intx"
 OWN_ARGUMENTS = {"pretrained", "level", "batch_size", "engine", "model_backend"}
 """Of a model, which the sweep sets."""
+OWN_METADATA = {"qb_items": "--items", "qb_seed": "--seed"}
+"""Of the tasks, likewise, and by what."""
 
 
 def sweep(
@@ -102,6 +104,9 @@ def sweep(
         raise QBenchError(
             f"The model arguments must not set {', '.join(own)}: --model, --levels, --batch-size, --engine and --model-backend do."
         )
+    if fixed := sorted(OWN_METADATA.keys() & (metadata or {}).keys()):
+        ways = " and ".join(OWN_METADATA[name] for name in fixed)
+        raise QBenchError(f"The metadata must not set {', '.join(fixed)}; use {ways}.")
     # As lm_eval does, with the model's arguments: qbench-long counts in the tokens of its tokenizer.
     asked = {**(model_args or {}), "pretrained": model or nano_path()}
     asked |= {**(metadata or {}), "qb_items": items, "qb_seed": seed}
