@@ -34,7 +34,8 @@ json                    a JSON Schema (see `qbench.scoring.json_schema`) or ``{}
 fields                  ``{name: value}``, or pairs ``[[name, value], …]``          share of a JSON object's fields that are right; one
                                                                                     too many is wrong
 grounded                ``{brief: text, allow: [words]}``                           share of the names and numbers that the brief has
-own_words               ``{brief: text, run: 4}``                                   share of the runs of 4 words that it does not have
+own_words               ``{brief: text, run: 4, at_least: 1}``                      share of the runs of 4 words that the brief does not
+                                                                                    have; with ``at_least: 0.5`` half of them are enough
 not_degenerate          ``{}``                                                      1 - `qbench.scoring.degeneration.damage`
 ======================  ==========================================================  ==================================================
 
@@ -433,10 +434,11 @@ def _plain_number(number: str) -> str:
 def own_words(options: Any) -> Check:
     length = int(_number(options.get("run", 4)))
     copied = set(_runs(WORD.findall(fold(str(options["brief"]))), length))
+    within = bounds({"at_least": options.get("at_least", 1)})
 
     def own(prose: Prose) -> float:
         runs = _runs(prose.words, length)
-        return mean(run not in copied for run in runs) if runs else 0.0
+        return within(mean(run not in copied for run in runs)) if runs else 0.0
 
     return own
 

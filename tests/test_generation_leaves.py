@@ -1,5 +1,5 @@
 """Open questions are judged by what they ask: a text that is empty, echoed, repeated, about something else or broken in one place scores
-clearly below the reference, in every template of the three leaves.
+clearly below the reference, in every template of the three leaves. No rubric of the bank takes the question for an answer to it.
 
     python tests/test_generation_leaves.py        # the mean score of every control, template by template
 """
@@ -193,6 +193,41 @@ def test_a_text_about_something_else_hardly_ever_passes_six_tenths(template: str
     ]
     assert mean(value > 0.6 for value in scores) <= 0.02
     assert max(scores) < 0.9
+
+
+RUBRICS = {
+    item.id.rpartition(".test.")[0]: item
+    for leaf in leaves()
+    if leaf.category != "generation"
+    for item in leaf.items(items=8)
+    if json.loads(item.answer)["type"] == "rubric"
+}
+
+
+@pytest.mark.parametrize("template", RUBRICS)
+def test_the_question_is_no_answer(template: str) -> None:
+    item = RUBRICS[template]
+    assert judge(item.reference, json.loads(item.answer)).correct
+    echo = judge(item.question, json.loads(item.answer))
+    assert not echo.correct
+    assert echo.score <= CEILINGS["echo"], echo.details
+
+
+DOCUMENTS = [item for name, item in RUBRICS.items() if name.startswith("long_context")]
+
+
+@pytest.mark.parametrize("item", DOCUMENTS, ids=lambda item: item.id)
+def test_a_passage_that_is_copied_in_front_of_the_answer_spoils_it(item: Item) -> None:
+    passage = item.question.split("\n\n", 1)[1]
+    assert not judge(passage, json.loads(item.answer)).correct
+    assert score(f"{passage}\n\n{item.reference}", item) < 0.85
+    # Who quotes a sentence now and then is still right.
+    quoted = next(
+        sentence
+        for sentence in passage.split(". ")
+        if 8 < len(sentence.split()) < 30 and not set(sentence) & {'"', "\n"}
+    )
+    assert judge(f"{item.reference} It says: {quoted}.", json.loads(item.answer)).correct
 
 
 def main(names: list[str]) -> None:
