@@ -649,7 +649,7 @@ def _sensitivity_show(options: argparse.Namespace) -> int:
     from qbench.validation import read_all
 
     profile = profiles.read(options.profile)
-    validations = read_all(options.validation or (), options.profile)
+    validations = read_all(options.validation or (), options.profile, profile)
     return _show(profile, validations, **_given(options, "contrast", "format", "confidence"))
 
 

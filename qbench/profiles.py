@@ -108,7 +108,7 @@ class Activations:
     """What a part of the model puts out, over the tokens of a probe."""
 
     sparsity: float
-    """Share of the entries that are smaller than a hundredth of the root mean square of all entries."""
+    """Share of the entries that are smaller than a hundredth of the root mean square of their token's vector."""
     mean: float
     std: float
     """Of all entries."""
@@ -286,7 +286,7 @@ def read(path: Path) -> Profile:
     Raises:
         ProfileError: there is no such file, it is of another schema, or it contradicts itself.
     """
-    content = read_object(path, "sensitivity profile", "qbench sensitivity", parse_constant=_no_constant)
+    content = read_object(path, "sensitivity profile", "qbench sensitivity")
     version = content.pop("schema_version")
     if version != SCHEMA_VERSION:
         raise ProfileError(
@@ -301,7 +301,7 @@ def read(path: Path) -> Profile:
     return profile
 
 
-def read_object(path: Path, what: str, command: str, **options: Any) -> dict[str, Any]:
+def read_object(path: Path, what: str, command: str) -> dict[str, Any]:
     """The JSON object in a file that a command wrote, with its ``schema_version``.
 
     Raises:
@@ -310,7 +310,7 @@ def read_object(path: Path, what: str, command: str, **options: Any) -> dict[str
     if path.is_dir():
         raise ProfileError(f"{path} is a folder; name the {what} in it, a .json file.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), **options)
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except FileNotFoundError:
         raise ProfileError(f"There is no {what} {path}; {command} writes one.") from None
     except json.JSONDecodeError as error:

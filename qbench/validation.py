@@ -6,9 +6,10 @@ Written by ``qbench sensitivity validate`` on text that the profile was not made
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from qbench import profiles
 from qbench.allocate import KL
 from qbench.errors import ProfileError, QBenchError
 from qbench.pages.markdown import as_table, safe
-from qbench.profiles import Cost
+from qbench.profiles import Cost, Profile
 from qbench.recommend import ON_FRESH_TEXT, Evidence, weigh
 from qbench.records import write_atomically
 from qbench.stats import MIN_UNITS, Agreement, median_ratio, rank_correlation, ratio_of_independent, ratio_of_sums
@@ -133,7 +134,13 @@ class Validation:
 
 
 def write(validation: Validation, folder: Path) -> tuple[Path, ...]:
-    """Write the file and its tables as Markdown into a folder."""
+    """Write the file and its tables as Markdown into a folder.
+
+    Raises:
+        ProfileError: the validation contradicts itself.
+        RunError: the disk is full or the folder cannot be written.
+    """
+    _check(validation, folder / FILE)
     content = {"schema_version": SCHEMA_VERSION, **profiles.to_json(validation)}
     write_atomically(
         folder / FILE, (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
@@ -143,10 +150,10 @@ def write(validation: Validation, folder: Path) -> tuple[Path, ...]:
 
 
 def read(path: Path) -> Validation:
-    """Read the file.
+    """Read the file and check that it is whole.
 
     Raises:
-        ProfileError: there is none, it is of another schema, or damaged.
+        ProfileError: there is none, it is of another schema, or it contradicts itself.
     """
     content = profiles.read_object(path, "validation", "qbench sensitivity validate")
     version = content.pop("schema_version")
@@ -155,30 +162,90 @@ def read(path: Path) -> Validation:
             raise ValueError(f"schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}")
         validation: Validation = profiles.from_json(Validation, content, "")
     except (ValueError, QBenchError) as error:
-        raise ProfileError(
-            f"{path} cannot be read as a validation ({error}). Run qbench sensitivity validate again."
-        ) from None
+        raise _unreadable(path, str(error)) from None
+    _check(validation, path)
     return validation
 
 
-def read_all(paths: Sequence[Path], profile: Path) -> list[Validation]:
+def read_all(paths: Sequence[Path], profile: Path, made: Profile) -> list[Validation]:
     """Read validations of mixes of one profile.
 
     Args:
         paths: of the files.
         profile: file that all of them must be about.
+        made: what it holds.
 
     Raises:
         ProfileError: one cannot be read, or is about another profile.
     """
     found = [read(path) for path in paths]
     sha256 = hashlib.sha256(profile.read_bytes()).hexdigest() if paths else ""
+    units, probes = [unit.name for unit in made.units], {probe.name for probe in made.probes}
     for path, own in zip(paths, found, strict=True):
         if own.profile_sha256 != sha256:
             raise ProfileError(
                 f"{path} validates another profile than {profile}; name that one, or validate this one's mixes."
             )
+        if [*own.allocated.formats] != units or not {text.name for text in own.texts} <= probes:
+            raise _unreadable(path, f"it has other units or probes than {profile}")
     return found
+
+
+def _unreadable(path: Path, why: str) -> ProfileError:
+    return ProfileError(f"{path} cannot be read as a validation ({why}). Run qbench sensitivity validate again.")
+
+
+def _check(validation: Validation, path: Path) -> None:
+    """
+    Raises:
+        ProfileError: the first contradiction.
+    """
+    for flaw in _flaws(validation):
+        raise _unreadable(path, flaw)
+
+
+def _flaws(validation: Validation) -> Iterator[str]:
+    """What contradicts itself."""
+    if not validation.mixes or not validation.texts:
+        yield "it has no mixes or no texts"
+    names, probes = [mix.name for mix in validation.mixes], [text.name for text in validation.texts]
+    if len({*names}) < len(names) or len({*probes}) < len(probes):
+        yield "a mix or a probe is there twice"
+    if not 0 < validation.confidence < 1 or not validation.margin > 0:
+        yield "its confidence is not between 0 and 1, or its margin not above 0"
+    units = [*validation.allocated.formats]
+    if not units or any([*mix.formats] != units for mix in validation.mixes):
+        yield "its mixes do not have the same units"
+    if not all(mix.storage_bytes > 0 and mix.bits_per_weight > 0 for mix in validation.mixes):
+        yield "a mix has no size"
+    for text in validation.texts:
+        for items, scored in ((text.profile_items, text.profile_scored), (text.items, text.scored)):
+            if not scored or min(scored) < 1:
+                yield f"the probe {text.name} has a sequence without scored tokens"
+            if len(items) != len(scored):
+                yield f"the probe {text.name} has another number of items than of sequences"
+        checks = [(check.unit, check.format) for check in text.units]
+        if len({*checks}) < len(checks) or not {unit for unit, _ in checks} <= {*units}:
+            yield f"the probe {text.name} has a unit twice at one format, or one that no mix has"
+        if any(
+            [check.unit for check in text.units if check.format == name] != units for name in _whole(validation, text)
+        ):
+            yield f"the probe {text.name} has the units in another order than the mixes"
+        if any(len(check.measured) != len(text.scored) for check in text.units):
+            yield f"a unit has another number of sequences than the probe {text.name}"
+    for mix in validation.mixes:
+        tables: tuple[Mapping[str, object], ...] = (mix.predicted, mix.expected, mix.measured)
+        if any({*table} != {*probes} for table in tables):
+            yield f"the mix {mix.name} does not have a cost on every probe"
+        for text in validation.texts:
+            made, new = mix.predicted[text.name], mix.measured[text.name]
+            if (len(made), len(new)) != (len(text.profile_scored), len(text.scored)):
+                yield f"the mix {mix.name} has another number of sequences than the probe {text.name}"
+    if validation.controls and validation.reference not in names[1:]:
+        yield f"there is no control {validation.reference!r}, which mixes are held against"
+    others, rows = {*names} - {validation.reference}, {own.row for own in validation.test}
+    if Counter((own.row, own.mix) for own in validation.test) != Counter(itertools.product(rows, others)):
+        yield "its test items do not have a row for every mix"
 
 
 # ---------------------------------------------------------------- what it says
@@ -344,7 +411,7 @@ def _mixes(validation: Validation, text: Text) -> str:
             f"{sizes[own.mix].bits_per_weight:.4f}",
             f"{sizes[own.mix].storage_bytes:,.0f}",
             str(own.predicted),
-            f"{own.expected:.4g}",
+            "–" if np.isnan(own.expected) else f"{own.expected:.4g}",
             str(own.measured),
             _or_dash(own.ratio),
             _or_dash(own.additivity),
@@ -399,7 +466,7 @@ def _test(validation: Validation) -> str:
 
 
 def _difference(own: Difference) -> str:
-    if np.isnan(own.low):
+    if np.isnan((own.value, own.low, own.high)).any():
         return "–"
     return f"{own.value:+.1f} [{own.low:+.1f}, {own.high:+.1f}] {own.verdict}".replace("-", "−")
 

@@ -300,6 +300,10 @@ def test_mixes_stand_beside_their_controls(tmp_path: Path) -> None:
     write_validation(replace(made, profile_sha256="other"), tmp_path)
     with pytest.raises(ProfileError, match="validates another profile"):
         compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
+    fewer = tuple(replace(mix, formats=dict.fromkeys(list(COSTS)[1:], "q4")) for mix in mixes)
+    write_validation(replace(made, mixes=fewer), tmp_path)
+    with pytest.raises(ProfileError, match="other units or probes than"):
+        compute(tmp_path / "sens.json", [tmp_path / "validation.json"])
 
 
 def validated(profile: Profile, sha256: str, format: str, *, n_sequences: int = 20, n_units: int = 1000) -> Validation:

@@ -379,6 +379,16 @@ def test_a_profile_is_whole_and_a_killed_one_ends_the_same(
         run(killed, random_llama, notes, measure="all")
 
 
+@pytest.mark.parametrize("line", ["[[1], 2]", "[1, 2]", '["key"]', '"ab"', '{"a": 1, "b": 2}', "7", "[", ""])
+def test_a_damaged_journal_is_one_sentence(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "sens.json.unfinished"
+    assert journal.Journal(path, {"plan": 1}).once("key", lambda: [0.5]) == [0.5]
+    assert journal.Journal(path, {"plan": 1}).once("key", list) == [0.5]
+    path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"is damaged \(.*\)\. Delete it, and begin again"):
+        journal.Journal(path, {"plan": 1})
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

@@ -111,6 +111,67 @@ def test_a_damaged_or_another_file_is_one_sentence(tmp_path: Path) -> None:
             validation.read(path)
 
 
+def test_a_validation_that_contradicts_itself_is_one_sentence(tmp_path: Path) -> None:
+    path, _ = validation.write(handmade(), tmp_path)
+    whole = path.read_text(encoding="utf-8")
+
+    def changed(*keys: str | int, to: object) -> str:
+        copy = json.loads(whole)
+        target = copy
+        for key in keys[:-1]:
+            target = target[key]
+        target[keys[-1]] = to
+        return json.dumps(copy)
+
+    text, mix = ("texts", 0), ("mixes", 0)
+    flawed = [
+        ("no mixes", changed("mixes", to=[])),
+        ("no texts", changed("texts", to=[])),
+        ("there twice", changed(*mix, "name", to="four-uniform")),
+        ("confidence is not between", changed("confidence", to=None)),
+        ("margin not above 0", changed("margin", to=0)),
+        ("the same units", changed(*mix, "formats", to={})),
+        ("no size", changed(*mix, "bits_per_weight", to=None)),
+        ("without scored tokens", changed(*text, "scored", to=[])),
+        ("without scored tokens", changed(*text, "profile_scored", to=[4, 0])),
+        ("number of items", changed(*text, "items", to=["c"])),
+        ("one that no mix has", changed(*text, "units", 0, "unit", to="other")),
+        ("unit twice at one format", changed(*text, "units", 0, "unit", to=UNITS[1])),
+        ("another order", changed(*text, "units", to=json.loads(whole)["texts"][0]["units"][::-1])),
+        ("unit has another number of sequences", changed(*text, "units", 0, "measured", to=[0.1])),
+        ("cost on every probe", changed(*text, "name", to="other")),
+        ("cost on every probe", changed(*mix, "expected", to={})),
+        ("the mix four has another number of sequences", changed(*mix, "measured", "numerical", to=[1.0])),
+        ("no control 'other'", changed("reference", to="other")),
+        ("no control 'four-uniform'", changed("mixes", 1, "name", to="other")),
+        ("row for every mix", changed("test", 0, "mix", to="other")),
+        ("NaN, which is not JSON", whole.replace("100.0", "NaN")),
+    ]
+    for why, content in flawed:
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(
+            ProfileError, match=rf"cannot be read as a validation \([^)]*{why}.*\)\. .*qbench sensitivity validate"
+        ):
+            validation.read(path)
+
+
+def test_what_was_not_predicted_is_a_dash(tmp_path: Path) -> None:
+    made = handmade()
+    predicted: dict[str, tuple[float, ...]] = {"numerical": (math.nan, math.nan)}
+    expected = {"numerical": math.nan}
+    checks = tuple(replace(check, predicted=math.nan) for check in made.texts[0].units)
+    lacking = replace(
+        made,
+        mixes=tuple(replace(mix, predicted=predicted, expected=expected) for mix in made.mixes),
+        texts=(replace(made.texts[0], units=checks),),
+        test=(replace(made.test[0], value=math.nan),),
+    )
+    path, _ = validation.write(lacking, tmp_path)
+    said = str(validation.read(path))
+    assert "nan" not in said
+    assert "| four | 4.3000 | 100 | – | – | 1.2 [" in said
+
+
 # ---------------------------------------------------------------- the whole way
 
 

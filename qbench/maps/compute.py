@@ -236,7 +236,7 @@ def compute(
     profile = profiles.read(path)
     judged = profile.format(format)
     layout = lay_out(profile.units)
-    validated = [replace(own, confidence=confidence) for own in validation.read_all(validations, path)]
+    validated = [replace(own, confidence=confidence) for own in validation.read_all(validations, path, profile)]
     made = [
         _probe_map(
             profile, layout, probe, judged, confidence, validation.fresh_nats(validated, probe.name, judged), seed
@@ -425,7 +425,7 @@ def _ranked(units: Sequence[str], magnitude: Sequence[float], fisher: Sequence[f
 
 
 STATISTICS = {
-    "sparsity": "share of entries below a hundredth of their root mean square",
+    "sparsity": "share of entries below a hundredth of the root mean square of their token's vector",
     "mean": "mean of all entries",
     "std": "standard deviation of all entries",
     "magnitude": "mean length of a token's vector",

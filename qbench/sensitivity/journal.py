@@ -72,8 +72,13 @@ def _whole_lines(path: Path) -> list[Any]:
         os.truncate(path, len(whole))
     try:
         lines = [json.loads(line) for line in whole.splitlines()]
-        if not all(isinstance(line, dict) if i == 0 else len(line) == 2 for i, line in enumerate(lines)):
+        if not all(isinstance(line, dict) if i == 0 else _is_piece(line) for i, line in enumerate(lines)):
             raise ValueError("a line of another kind")
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ProfileError(f"{path} is damaged ({error}). Delete it, and begin again.") from None
     return lines
+
+
+def _is_piece(line: Any) -> bool:
+    """Whether it is a key and what the piece gave."""
+    return isinstance(line, list) and len(line) == 2 and isinstance(line[0], str)
