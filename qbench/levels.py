@@ -23,6 +23,8 @@ FULL_PRECISION_BITS = 16
 ENGINES = {"intx": "qbench.quant.intx:lower"}
 """Engines that lower one matrix of a loaded model at a time, and the function that does."""
 AS_IS = "as-is:"
+LAYERS = r"(\d{1,6})(?:(%?)-(\d{1,6})(%?))?"
+"""``3``, ``0-15`` or ``0%-50%``."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,20 @@ class Mix:
                 )
         return assigned
 
+    def lower(self, modules: Iterable[str]) -> dict[str, Level]:
+        """Give every module of a model that is brought to this mix its level.
+
+        Raises:
+            MixError: as `assign`; also a mix that leaves every module as it was loaded.
+        """
+        assigned = self.assign(modules)
+        if all(level.is_full_precision for level in assigned.values()):
+            raise MixError(
+                f"The mix {self.name} changes nothing: all {len(assigned)} modules of the model stay as they were loaded; give some of "
+                "them a level, or take the mix out."
+            )
+        return assigned
+
 
 Rung = Level | Mix | AsIs
 """Whatever a name of a level can mean."""
@@ -180,11 +196,12 @@ def layer_of(module: str) -> int | None:
 def _layer_range(text: str, depth: int) -> range:
     if text == "last":
         return range(depth - 1, depth)
-    if text.isdecimal():
-        return range(int(text), int(text) + 1)
-    match = re.fullmatch(r"(\d+)(%?)-(\d+)(%?)", text.replace(" ", ""))
-    if not match or match[2] != match[4]:
-        raise MixError(f"{text!r} is no range of layers; write 0-15, 0%-50%, 3 or last.")
+    match = re.fullmatch(LAYERS, text.replace(" ", ""))
+    if not match or (match[4] is not None and match[2] != match[4]):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise MixError(f"{shown!r} is no range of layers; write 0-15, 0%-50%, 3 or last.")
+    if match[3] is None:
+        return range(int(match[1]), int(match[1]) + 1)
     first, last = int(match[1]), int(match[3])
     if match[2]:  # 0%-50% of 32 layers is 0 to 15, 50%-100% is 16 to 31
         return range(round(first / 100 * depth), round(last / 100 * depth))
@@ -301,6 +318,6 @@ def _plain_level(name: Any, path: Path) -> Level:
     known = {level.name: level for level in LEVELS.values() if not level.is_made_on_loading}
     level = known.get(BASELINES.get(str(name), str(name)))
     if level is None:
-        hint = f" {name} is made of a whole model at once." if name in LEVELS else did_you_mean(str(name), known)
+        hint = f" {name} is made of a whole model at once." if str(name) in LEVELS else did_you_mean(str(name), known)
         raise MixError(f"The mix {path} names the level {name!r}.{hint} A mix is made of {', '.join(known)}.")
     return level

@@ -166,7 +166,7 @@ class QBenchLM(Answering, HFLM):  # type: ignore[misc]  # lm-eval ships no types
         if isinstance(level, levels.AsIs):
             check_vocabulary(level.path, self.tokenizer)
         elif isinstance(level, levels.Mix):
-            level.assign([unit.name for unit in units(self.model)])
+            level.lower([unit.name for unit in units(self.model)])
         elif level.engine == "bnb":
             bnb.configuration(level, self._loading.get("dtype"))
         return level

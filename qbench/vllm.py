@@ -117,7 +117,7 @@ class VLLMLM(Answering, VLLM):  # type: ignore[misc]  # lm-eval ships no types
             return level
         check_full_precision(self._base)
         if isinstance(level, Mix):
-            level.assign([unit.name for unit in units(empty_model(self._base))])
+            level.lower([unit.name for unit in units(empty_model(self._base))])
         elif level.is_made_on_loading:
             bnb.configuration(level, self._dtype)
             if "bitsandbytes" not in QUANTIZATION_METHODS:

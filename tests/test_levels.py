@@ -103,6 +103,16 @@ def test_a_range_of_layers(tmp_path: Path, layers: str, expected: set[int]) -> N
         ("default: q44\nrules: []", r"Did you mean q4\?"),
         ("default: q4\nrules: [{modules: '*', level: q8, layers: early}]", "'early' is no range of layers"),
         ("default: q4\nrules: [{modules: '*', levels: q8}]", "A rule of the mix"),
+        ("default: [q4]\nrules: []", r"names the level \['q4'\]\. A mix is made of fp16, q8"),
+        ("default: {a: b}\nrules: []", r"names the level \{'a': 'b'\}\. A mix is made of fp16, q8"),
+        ("default: q4\nrules: [{modules: '*', level: [nf4]}]", r"names the level \['nf4'\]\."),
+        (
+            f"default: q4\nrules: [{{modules: '*', level: q8, layers: '{'9' * 5000}'}}]",
+            "'9{40}…' is no range of layers",
+        ),
+        (f"default: q4\nrules: [{{modules: '*', level: q8, layers: 0%-{'9' * 400}%}}]", "9…' is no range of layers"),
+        ("default: q4\nrules: [{modules: '*', level: q8, layers: 0-50%}]", "'0-50%' is no range of layers"),
+        ("default: q4\nrules: [{modules: '*', level: q8, layers: 7%}]", "'7%' is no range of layers"),
         ("default: [q4", r"^The mix \S+own\.yaml is no YAML at line 1, column 13 \(expected .*\); mend it there\.$"),
         ("default: q4\n\trules: []", r"line 2, column 1 \(found character '\\t' that cannot start any token\)"),
         ("default: \x00", "is no YAML; it must be a text file"),
@@ -114,6 +124,14 @@ def test_a_range_of_layers(tmp_path: Path, layers: str, expected: set[int]) -> N
 def test_a_bad_mix_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(MixError, match=message):
         read_mix(mix_file(tmp_path, text)).assign(LLAMA_12)
+
+
+@pytest.mark.parametrize(
+    "text", ["default: fp16\nrules: []", "default: q4\nrules: [{modules: '*', level: fp16}]"], ids=["default", "rule"]
+)
+def test_a_mix_that_lowers_nothing_is_no_level_of_a_model(tmp_path: Path, text: str) -> None:
+    with pytest.raises(MixError, match="The mix own changes nothing: all "):
+        read_mix(mix_file(tmp_path, text)).lower(LLAMA_12)
 
 
 def test_a_mix_that_is_not_there() -> None:

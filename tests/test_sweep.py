@@ -293,6 +293,7 @@ def test_the_margin_of_the_first_command_stays_declared(
             QBenchError,
             "The first level is the baseline of every comparison and must be fp16, not q8",
         ),
+        ({"levels": ["fp16", "q8", "bf16"]}, QBenchError, "bf16 is the checkpoint as it was loaded, as fp16 is"),
         (
             {"model_args": {"level": "q4"}},
             QBenchError,

@@ -106,7 +106,7 @@ def tensor_types(mix: Mix, tensors: list[str]) -> dict[str, str]:
 
     Raises:
         LevelError: the mix names a level that the engine gguf has not.
-        MixError: a rule of the mix decides for no matrix.
+        MixError: a rule of the mix decides for no matrix, or the mix changes nothing.
     """
-    assigned = mix.assign([module_name(tensor) for tensor in tensors])
+    assigned = mix.lower([module_name(tensor) for tensor in tensors])
     return {tensor: of_level(assigned[module_name(tensor)]).tensor for tensor in tensors}

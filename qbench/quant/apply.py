@@ -27,12 +27,12 @@ def apply(model: torch.nn.Module, level: Rung, load: Loader | None = None) -> Pr
 
     Raises:
         LevelError: the model has weights that no level applies to, or a quantized weight equals its original.
-        MixError: a rule of the mix decides for no module.
+        MixError: a rule of the mix decides for no module, or the mix changes nothing.
     """
     found = units(model)
     names = [unit.name for unit in found]
     if isinstance(level, Mix):
-        levels = level.assign(names)
+        levels = level.lower(names)
     elif isinstance(level, Level) and not level.is_made_on_loading:
         levels = dict.fromkeys(names, level)
     else:

@@ -78,7 +78,7 @@ def write_plan(run_dir: Path, plan: Plan) -> None:
 
 
 def check_levels(names: Sequence[str]) -> None:
-    """Make sure that every name is a level, the first the full-precision baseline, and that no two would be written to the same folder.
+    """Make sure that every name is a level, the first and only the first the full-precision baseline, and that each has its own folder.
 
     Raises:
         QBenchError: they are not.
@@ -92,6 +92,11 @@ def check_levels(names: Sequence[str]) -> None:
         )
     if not resolve(names[0]).is_full_precision:
         raise QBenchError(f"The first level is the baseline of every comparison and must be fp16, not {names[0]}.")
+    if again := [name for name in names[1:] if resolve(name).is_full_precision]:
+        raise QBenchError(
+            f"{again[0]} is the checkpoint as it was loaded, as {names[0]} is, and would be compared with itself; leave it out. (What the "
+            "model computes in is --model-args dtype=bfloat16.)"
+        )
 
 
 def folder_of(level: str) -> str:
