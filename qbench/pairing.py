@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,8 +28,17 @@ MAIN_SCORES = (
     "exact_match",
     "acc_norm",
     "acc",
-)  # the first that a task has is its score; else its first metric
+)  # the first that a task has is its score; else its first metric. More of any of them is better
 NUMBERS = {bool, int, float, type(None)}  # what the value of a metric can be in JSON
+
+
+class Direction(StrEnum):
+    """Which scores are the better ones."""
+
+    HIGHER = "higher is better"
+    LOWER = "lower is better"
+    UNKNOWN = "unknown"
+    """Nobody said so; they are read as if higher were better."""
 
 
 class Answers(Protocol):
@@ -40,6 +50,7 @@ class Answers(Protocol):
     def tasks(self) -> list[str]: ...
     @property
     def info(self) -> Mapping[str, Any]: ...
+    def higher_is_better(self, task: str) -> Mapping[str, bool]: ...
     def samples(self, task: str) -> list[Sample]: ...
 
 
@@ -47,6 +58,7 @@ NOT_ASKED: Sample = {"filtered_resps": "not asked: decided by an earlier look"} 
 OF_GENERATED = ("truncated", "degeneration", "n_tokens", "matching_digits")  # what only a response that was written has
 COUNTED = frozenset({"answered", "truncated", "degeneration"})  # measures of which an item has all, none or a part
 MEASURES = (*OF_GENERATED, "margin", "confidence", "brier")
+LESS_IS_BETTER = frozenset({"truncated", "degeneration", "brier", "divergence"})  # of measures
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class Pair:
     task: str
     score: str
     """Which of the task's metrics is compared."""
+    direction: Direction
     in_bank: bool
     """Whether the items are qbench's own. In any other task task, category and stratum are one, and each item is its own template, unless
     a field names its cluster."""
@@ -119,6 +132,7 @@ def pair_levels(
             task=task,
             select=select,
             may_stop="shares" in baseline.info or "shares" in level.info,
+            higher_is_better={**level.higher_is_better(task), **baseline.higher_is_better(task)},
         )
         for level in levels
     ]
@@ -144,6 +158,7 @@ def pair(
     task: str,
     select: Selection | None = None,
     may_stop: bool = False,
+    higher_is_better: Mapping[str, bool] | None = None,
 ) -> Pair:
     """Pair the samples of one task, as lm-eval writes them with ``--log_samples``.
 
@@ -153,6 +168,7 @@ def pair(
         task: name of the task, for ids and messages.
         select: which metric, filter and clusters.
         may_stop: whether one of the two may have been asked fewer items, because it was decided by then.
+        higher_is_better: of each metric whether more of it is better, as far as the runs say.
 
     Raises:
         PairingError: items on one side only, items with other documents or prompts, or items that occur twice.
@@ -194,6 +210,7 @@ def pair(
     return Pair(
         task=task,
         score=score,
+        direction=_direction(score, higher_is_better or {}),
         in_bank=in_bank,
         item_id=np.array(item_ids),
         look=np.array(
@@ -293,6 +310,13 @@ def _main_score(sample: Sample, task: str, wanted: str | None) -> str:
             f"{task} has no metric for a single item, so there is nothing to pair. Choose a task that scores its items."
         )
     return str(metrics[0])
+
+
+def _direction(score: str, known: Mapping[str, bool]) -> Direction:
+    """What the run says of a metric; of those that nearly every task has it is known without."""
+    if score not in known:
+        return Direction.HIGHER if score in MAIN_SCORES else Direction.UNKNOWN
+    return Direction.HIGHER if known[score] else Direction.LOWER
 
 
 def _numbers(samples: Iterable[Sample], name: str, task: str) -> NDArray[np.float64]:

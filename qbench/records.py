@@ -63,6 +63,11 @@ class Run:
         """The share of the templates after each look that was declared; None in a sweep of a fixed size."""
         return tuple(self.info["shares"]) if self.info.get("shares") else None
 
+    def higher_is_better(self, task: str) -> dict[str, bool]:
+        """Of each metric of a task whether more of it is better; empty where the run was written before that was written down."""
+        cells = [cell for name, cell in self.info["cells"].items() if task_of(name) == task]
+        return directions(cells[0].get("higher_is_better")) if cells else {}
+
     def samples(self, task: str) -> list[Sample]:
         """Read the samples of one task, look after look.
 
@@ -173,6 +178,12 @@ def read_run(path: Path) -> Run:
     if not all(isinstance(cell, dict) and {"n_items", "sha256"} <= cell.keys() for cell in info["cells"].values()):
         raise _unreadable(path / RUN_FILE, "a cell lacks its n_items or sha256")
     return Run(path, info)
+
+
+def directions(recorded: Any) -> dict[str, bool]:
+    """What a file says of each metric, whether more of it is better; what is neither yes nor no is left out."""
+    entries = recorded.items() if isinstance(recorded, Mapping) else ()
+    return {str(metric): more for metric, more in entries if isinstance(more, bool)}
 
 
 def cell_name(task: str, look: int | None = None) -> str:

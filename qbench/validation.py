@@ -78,7 +78,7 @@ class MixCheck:
 
 @dataclass(frozen=True)
 class Difference:
-    """The score of a mix on test items, less that of the mix it is held against."""
+    """The score of a mix on test items, less that of the mix it is held against; the other way round where lower scores are better."""
 
     mix: str
     row: str

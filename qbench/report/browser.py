@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from qbench.report.table import ItemRow, Table
+from qbench.pairing import Direction
+from qbench.report.table import ItemRow, Kind, Table
 
 MAX_BYTES = 11_000_000  # of the packed items, so that a page stays under 15 MB
 LENGTHS = (4000, 1500, 700, 350, 160)  # characters that a text may have; the first that lets everything fit
@@ -65,6 +66,7 @@ def _packed(table: Table, items: Sequence[ItemRow], length: int) -> tuple[str, b
     texts: dict[str, int] = {}
     names: dict[str, int] = {}
     was_cut = False
+    lower = {row.name for row in table.rows if row.kind is Kind.TASK and row.direction is Direction.LOWER}
 
     def stored(text: str) -> int:
         nonlocal was_cut
@@ -79,6 +81,7 @@ def _packed(table: Table, items: Sequence[ItemRow], length: int) -> tuple[str, b
         "id": [item.id for item in items],
         "category": [name(item.category) for item in items],
         "template": [name(item.template if item.template != item.id else item.task) for item in items],
+        "lower": [item.task in lower for item in items],
         "difficulty": [None if math.isnan(item.difficulty) else item.difficulty for item in items],
         "question": [stored(_question(item.document)) for item in items],
         "target": [stored(_target(item.document)) for item in items],

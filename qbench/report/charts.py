@@ -24,8 +24,9 @@ from qbench.pages.figures import (
     gradient,
     specify,
 )
+from qbench.pairing import Direction
 from qbench.report.table import Cell, Kind, Row, Table, TemplateRow
-from qbench.report.wording import caption, is_same, label, points, reading
+from qbench.report.wording import caption, change, is_same, points, reading, scale, score
 from qbench.stats import Estimate, Verdict
 
 WORST = 30.0  # points at which the heatmap's color is full
@@ -45,7 +46,7 @@ def heatmap(table: Table) -> Spec:
     strong = f"abs(datum.shade) > {0.7 * WORST}"
     base = blank().encode(
         x=alt.X("level:N", sort=list(table.compared), title=None, axis=head),
-        y=alt.Y("row:N", sort=[label(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
+        y=alt.Y("row:N", sort=[scale(row) for row in shown], title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=["row:N", "level:N", alt.Tooltip("text:N", title="difference"), "verdict:N"],
     )
     color = alt.Color(
@@ -69,17 +70,19 @@ def panels(table: Table) -> list[Spec]:
         {
             **shared,
             "datasets": {DATA: _curve_records(table, [row])},
-            "title": {"text": label(row), "anchor": "start"},
-            "description": f"{label(row)}: difference at each level. {caption(table)}.",
+            "title": {"text": scale(row), "anchor": "start"},
+            "description": f"{scale(row)}: difference at each level. {caption(table)}.",
         }
         for row in table.rows
+        if row.is_share
     ]
 
 
 def curves(table: Table) -> Spec:
     """The curves of all rows in one figure, on one scale."""
-    shown = [row for row in table.rows if row.kind is not Kind.TASK] or list(table.rows)
-    panels = alt.Facet("row:N", title=None, sort=[label(row) for row in shown], header=alt.Header(labelAnchor="start"))
+    drawable = [row for row in table.rows if row.is_share]
+    shown = [row for row in drawable if row.kind is not Kind.TASK] or drawable
+    panels = alt.Facet("row:N", title=None, sort=[scale(row) for row in shown], header=alt.Header(labelAnchor="start"))
     chart = _curve(table, height=100).properties(width=150).facet(panels, columns=4)
     return specify(chart, _curve_records(table, shown), f"Degradation curves. {caption(table)}.")
 
@@ -87,7 +90,7 @@ def curves(table: Table) -> Spec:
 def difficulty(table: Table) -> Spec:
     """Score by difficulty, a line for each level, with intervals."""
     records = [
-        {"difficulty": row.name, "level": level, **_shares(estimate)}
+        {"difficulty": row.name, "level": level, **_score(row, estimate)}
         for row in table.difficulty
         for level, estimate in _scores(table, row)
         if estimate.is_estimable
@@ -115,16 +118,17 @@ def pareto(table: Table) -> Spec:
     total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
     bits = {level.name: level.bits_per_weight for level in table.levels}
     records: list[Record] = [
-        {"level": level, "bits": bits[level], **_shares(estimate)}
+        {"level": level, "bits": bits[level], **_score(total, estimate)}
         for level, estimate in _scores(table, total)
         if estimate.is_estimable and not math.isnan(bits[level])
     ]
-    best = -math.inf
-    for position, record in enumerate(sorted(records, key=lambda record: (record["bits"], -record["value"]))):
+    best, sign = -math.inf, -1 if total.direction is Direction.LOWER else 1
+    for position, record in enumerate(sorted(records, key=lambda record: (record["bits"], -sign * record["value"]))):
         record["above"] = position % 2 == 0  # names of neighbours are set on different sides
-        record["frontier"] = record["value"] > best
-        best = max(best, record["value"])
-    y = f"score, %, {label(total)}"
+        record["frontier"] = sign * record["value"] > best
+        best = max(best, sign * record["value"])
+    unit = "score, %" if total.is_share else "score"
+    y = f"{unit}, {scale(total)}"
     base = blank().encode(
         x=alt.X(
             "bits:Q",
@@ -132,7 +136,7 @@ def pareto(table: Table) -> Spec:
             scale=alt.Scale(zero=False, padding=24),
             axis=alt.Axis(grid=False, tickCount=9),
         ),
-        tooltip=["level:N", alt.Tooltip("bits:Q", format=".2f"), alt.Tooltip("text:N", title="score, %")],
+        tooltip=["level:N", alt.Tooltip("bits:Q", format=".2f"), alt.Tooltip("text:N", title=unit)],
     )
     value = alt.Y("value:Q", title=y, scale=alt.Scale(zero=False))
     bars = base.mark_rule(color=NEUTRAL).encode(y=alt.Y("low:Q", title=y, scale=alt.Scale(zero=False)), y2="high:Q")
@@ -224,7 +228,7 @@ def _curve(table: Table, *, height: int) -> Any:
 def _curve_records(table: Table, rows: Sequence[Row]) -> list[Record]:
     """Each with the ends of its row's noise floor, where there is one and the baseline was not the same twice."""
     records = _records(table, rows)
-    silent = {label(row) for row in rows for cell in row.cells if is_same(table, cell)}
+    silent = {scale(row) for row in rows for cell in row.cells if is_same(table, cell)}
     floors = {
         record["row"]: record
         for record in records
@@ -239,11 +243,11 @@ def _curve_records(table: Table, rows: Sequence[Row]) -> list[Record]:
 def _records(table: Table, rows: Sequence[Row]) -> list[Record]:
     return [
         {
-            "row": label(row),
+            "row": scale(row),
             "level": cell.level,
             "verdict": str(cell.verdict),
-            **_points(cell.difference),
-            **_seen(table, cell),
+            **_drawn(cell.difference, *change(row, cell), 100 if row.is_share else 1),
+            **_seen(table, row, cell),
         }
         for row in rows
         for cell in row.cells
@@ -251,27 +255,36 @@ def _records(table: Table, rows: Sequence[Row]) -> list[Record]:
     ]
 
 
-def _seen(table: Table, cell: Cell) -> Record:
-    """What a cell of the heatmap shows, as in the table, and what it is colored by: only a difference that is proven has a color."""
-    value, interval, found = reading(table, cell)
+def _seen(table: Table, row: Row, cell: Cell) -> Record:
+    """What a cell of the heatmap shows, as in the table, and what it is colored by: only a difference that is proven has a color, by its
+    size in points; one in a unit of its own has always the same."""
+    value, interval, found = reading(table, row, cell)
     is_proven = cell.verdict in (Verdict.DEGRADED, Verdict.IMPROVED)
-    shade = round(100 * cell.difference.value, 3) if is_proven else 0
+    gain = row.gain(cell).value
+    size = round(100 * gain, 3) if row.is_share else math.copysign(WORST / 2, gain)
+    shade = size if is_proven else 0
     return {"short": f"{value} {found}".rstrip(), "interval": interval, "shade": shade}
 
 
 def _points(estimate: Estimate) -> Record:
+    """A difference in percentage points."""
     low, high = estimate.interval
-    interval = f"[{points(low)}, {points(high)}]"
-    ends = {"difference": estimate.value, "low": low, "high": high}
-    hundredfold = {name: round(100 * value, 3) for name, value in ends.items()}
-    return {**hundredfold, "interval": interval, "text": f"{points(estimate.value)} {interval}"}
+    return _drawn(estimate, points(estimate.value), f"[{points(low)}, {points(high)}]", 100)
 
 
-def _shares(estimate: Estimate) -> Record:
-    low, high = estimate.interval
-    text = f"{100 * estimate.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-    ends = {"value": estimate.value, "low": low, "high": high}
-    return {**{name: round(100 * value, 3) for name, value in ends.items()}, "text": text}
+def _drawn(estimate: Estimate, value: str, interval: str, factor: float) -> Record:
+    """A difference with its words."""
+    return {**_ends("difference", estimate, factor), "interval": interval, "text": f"{value} {interval}"}
+
+
+def _score(row: Row, estimate: Estimate) -> Record:
+    """A score with its words."""
+    return {**_ends("value", estimate, 100 if row.is_share else 1), "text": " ".join(score(row, estimate))}
+
+
+def _ends(name: str, estimate: Estimate, factor: float) -> Record:
+    ends = {name: estimate.value, "low": estimate.interval.low, "high": estimate.interval.high}
+    return {name: round(factor * value, 3) for name, value in ends.items()}
 
 
 def _scores(table: Table, row: Row) -> Iterator[tuple[str, Estimate]]:
@@ -295,7 +308,7 @@ def _common_domain(table: Table) -> list[float]:
         100 * end
         for row in table.rows
         for cell in row.cells
-        if cell.difference.is_estimable
+        if row.is_share and cell.difference.is_estimable
         for end in cell.difference.interval
     ]
     return [5 * math.floor(min([*ends, -5.0]) / 5), 5 * math.ceil(max([*ends, 5.0]) / 5)]

@@ -8,7 +8,7 @@ from importlib.resources import files
 from qbench import __version__
 from qbench.report.latex import escape
 from qbench.report.table import Kind, Table
-from qbench.report.wording import about, declared, has_templates, is_same
+from qbench.report.wording import about, declared, has_templates, is_same, scales, ways
 from qbench.stats import Target
 from qbench.stats.sequential import GAMMA
 
@@ -118,7 +118,7 @@ def _verdicts(table: Table) -> str:
     return (
         f"We call a level within margin where the whole interval lies inside {margin}, even if below zero; else degraded where it lies "
         "below zero, improved where it lies above, and undecided where it holds zero. Holm's correction~\\cite{holm1979} is applied at"
-        " each level over all categories and tasks."
+        " each level over all categories and tasks." + "".join(f" {escape(sentence)}" for sentence in scales(table))
     )
 
 
@@ -138,8 +138,7 @@ def _stopping(table: Table) -> str:
 
 def _intervals(table: Table) -> str:
     """How the intervals in the main table were made, with the number of each kind."""
-    estimates = [cell.difference for row in table.rows for cell in row.cells if not is_same(table, cell)]
-    counts = Counter(estimate.method for estimate in estimates)
+    counts = Counter(dict(ways(table)))
     resampled = f"a studentised bootstrap of templates within subcategories~\\cite{{hall1988}} ({table.settings.n_resamples:,} resamples)"
     score = "joined with Tango's score interval~\\cite{tango1998}, as fewer than 20 effective flips were seen"
     kinds = {

@@ -9,13 +9,25 @@ from typing import Any
 import numpy as np
 
 from qbench.errors import QBenchError, RunError, did_you_mean
-from qbench.pairing import COUNTED, MEASURES, Answers, Selection, pair_levels
+from qbench.pairing import COUNTED, LESS_IS_BETTER, MEASURES, Answers, Direction, Selection, pair_levels
 from qbench.records import RUN_FILE, Run, Sweep, go_on, read_run
 from qbench.report.expected import Comparison, Scope, place, scopes, statements
 from qbench.report.origins import facts_of, provenance_of
 from qbench.report.rows import Sequential, Statistics
 from qbench.report.scores import Scores
-from qbench.report.table import ItemRow, Kind, LevelFacts, Looks, Provenance, Rank, Row, Settings, Table, TemplateRow
+from qbench.report.table import (
+    ItemRow,
+    Kind,
+    LevelFacts,
+    Looks,
+    Provenance,
+    Rank,
+    Row,
+    Settings,
+    Table,
+    TemplateRow,
+    ladder,
+)
 from qbench.stats import (
     SHARES,
     Cliff,
@@ -214,6 +226,7 @@ def _hallucination(scores: Scores, compute: Statistics) -> tuple[Row, ...]:
         scores,
         baseline=scores.baseline_answered * (1 - scores.baseline),
         levels=scores.answered * (1 - scores.levels),
+        direction=np.full(len(scores.task), Direction.LOWER),
     )
     categories = list(dict.fromkeys(scores.category[unanswerable].tolist()))
     groups = {name: unanswerable & (scores.category == name) for name in categories}
@@ -238,13 +251,15 @@ def _has_no_answer(document: Mapping[str, Any]) -> bool:
 def _cliffs(
     rows: Sequence[Row], levels: Sequence[LevelFacts], settings: Settings, noise_floor: str | None
 ) -> dict[str, Cliff]:
-    """The bracket of each row, along the levels from the most to the least bits a weight, as given where bits are unknown."""
-    ladder = [position for position, level in enumerate(levels) if level.name != noise_floor]
-    if not any(math.isnan(levels[position].bits_per_weight) for position in ladder):
-        ladder.sort(key=lambda position: -levels[position].bits_per_weight)
-    names = [levels[position].name for position in ladder]
+    """The bracket of each row, along the ladder."""
+    positions = ladder(levels, noise_floor)
+    names = [levels[position].name for position in positions]
     return {
-        row.name: cliff(names, [row.cells[position].difference for position in ladder], margin=settings.margin / 100)
+        row.name: cliff(
+            names,
+            [row.gain(row.cells[position]) for position in positions],
+            margin=settings.margin / 100 if row.is_share else 0.0,
+        )
         for row in rows
     }
 
@@ -282,7 +297,13 @@ def _measures(scores: Scores, compute: Statistics) -> tuple[Row, ...]:
         if name not in known:
             continue
         baseline, levels = known[name]
-        measured = replace(scores, baseline=baseline, levels=levels)
+        measured = replace(
+            scores,
+            baseline=baseline,
+            levels=levels,
+            direction=np.full(len(scores.task), Direction.LOWER if name in LESS_IS_BETTER else Direction.HIGHER),
+            is_share=np.full(len(scores.task), True),
+        )
         if (items := ~np.isnan(baseline)).any():
             rows.append(compute.row(measured, items, Kind.MEASURE, name, largest=name in COUNTED))
     if "confidence" in scores.measures and (items := ~np.isnan(scores.measures["confidence"][0])).any():

@@ -1,12 +1,13 @@
 """What a report found, in a few sentences and in a line for each level. None of them has a number without its interval."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from qbench.pairing import Direction
 from qbench.report.table import Cell, Kind, Row, Table
-from qbench.report.wording import change, is_same, label, not_estimable, points, share
-from qbench.stats import Estimate, Verdict
+from qbench.report.wording import change, is_same, label, not_estimable, score
+from qbench.stats import Verdict
 
 
 def findings(table: Table) -> list[str]:
@@ -20,13 +21,13 @@ class Glance:
 
     level: str
     bits_per_weight: float
-    overall: Cell | None
+    overall: tuple[Row, Cell] | None
     """Of all categories; None where there is no such row."""
     degraded: int
     """Categories and tasks whose loss is proven, after Holm's correction."""
     estimable: int
     hardest: tuple[Row, Cell] | None
-    """The category or task that lost the most."""
+    """The category or task that lost the most, of those whose differences can be compared."""
 
 
 def at_a_glance(table: Table) -> list[Glance]:
@@ -41,18 +42,27 @@ def at_a_glance(table: Table) -> list[Glance]:
             Glance(
                 level.name,
                 level.bits_per_weight,
-                total.cells[position] if total else None,
+                (total, total.cells[position]) if total else None,
                 sum(cell.is_degraded_after_holm(table.settings.confidence) for _, cell in cells),
                 len(cells),
-                min(cells, key=lambda entry: entry[1].difference.value, default=None),
+                _worst(cells),
             )
         )
     return found
 
 
-def _number(estimate: Estimate) -> str:
-    value, interval = change(estimate)
-    return f"{value} points {interval}"
+def _number(row: Row, cell: Cell) -> str:
+    """``−2.1 points [−3.4, −0.8]``; in its own unit without a word for it, and with one where lower is better."""
+    value, interval = change(row, cell)
+    turned = f" ({row.direction})" if row.direction is Direction.LOWER else ""
+    return f"{value}{' points' if row.is_share else ''} {interval}{turned}"
+
+
+def _worst(cells: Sequence[tuple[Row, Cell]]) -> tuple[Row, Cell] | None:
+    """The cell that lost the most, of those that can be compared: percentage points, or a single row in a unit of its own."""
+    shares = [(row, cell) for row, cell in cells if row.is_share]
+    compared = shares or (cells if len({row.name for row, _ in cells}) == 1 else [])
+    return min(compared, key=lambda entry: entry[0].gain(entry[1]).value, default=None)
 
 
 def _cells(table: Table) -> list[tuple[Row, Cell]]:
@@ -70,17 +80,24 @@ def _largest(table: Table) -> Iterator[str]:
     if not cells:
         yield from not_estimable(table)
         return
-    row, cell = min(cells, key=lambda found: found[1].difference.value)
-    score, interval = share(row.baseline)
+    shares = [(row, cell) for row, cell in cells if row.is_share]
+    if shares:
+        yield _largest_of(table, shares)
+    for name in dict.fromkeys(row.name for row, _ in cells if not row.is_share):  # each in a unit of its own
+        yield _largest_of(table, [(row, cell) for row, cell in cells if row.name == name and not row.is_share])
+
+
+def _largest_of(table: Table, cells: Sequence[tuple[Row, Cell]]) -> str:
+    row, cell = min(cells, key=lambda entry: entry[0].gain(entry[1]).value)
+    of, where = ("", f"in {label(row)} at {cell.level}") if row.is_share else (f" of {label(row)}", f"at {cell.level}")
+    found = f"{where}: {_number(row, cell)}"
     if cell.verdict is Verdict.DEGRADED:
-        yield (
-            f"The largest loss is in {label(row)} at {cell.level}: {_number(cell.difference)}, "
-            f"from {score} % {interval} at {table.baseline}."
-        )
-    elif cell.difference.value < 0:
-        yield f"No loss is proven. The largest that was seen is in {label(row)} at {cell.level}: {_number(cell.difference)}."
-    else:
-        yield f"No loss was seen. The smallest gain is in {label(row)} at {cell.level}: {_number(cell.difference)}."
+        value, interval = score(row, row.baseline)
+        unit = " %" if row.is_share else ""
+        return f"The largest loss{of} is {found}, from {value}{unit} {interval} at {table.baseline}."
+    if row.gain(cell).value < 0:
+        return f"No loss{of} is proven. The largest that was seen is {found}."
+    return f"No loss{of} was seen. The smallest gain is {found}."
 
 
 def _first(table: Table) -> Iterator[str]:
@@ -92,15 +109,20 @@ def _first(table: Table) -> Iterator[str]:
         for row, cell in cells
         if row.kind is kind and cell.is_degraded_after_holm(table.settings.confidence)
     ]
-    level = next((level for level in table.compared if any(cell.level == level for _, cell in degraded)), None)
+    level = next((level for level in table.ladder if any(cell.level == level for _, cell in degraded)), None)
     if level is None:
         return
     hit = [(row, cell) for row, cell in degraded if cell.level == level]
-    row, cell = min(hit, key=lambda found: found[1].difference.value)
-    some = f"it is {label(row)}" if len(hit) == 1 else f"there are {len(hit)}, {label(row)} the most"
+    worst = _worst(hit)
+    if worst is None:
+        some = f"there are {', '.join(label(row) for row, _ in hit)}"
+    else:
+        row, cell = worst
+        who = f"it is {label(row)}" if len(hit) == 1 else f"there are {len(hit)}, {label(row)} the most"
+        some = f"{who}: {_number(row, cell)}"
     yield (
         f"What breaks first: going down, {level} is the first level at which the loss of a single {kind} is proven, after Holm's "
-        f"correction; {some}: {_number(cell.difference)}.{_rank(table, row, level)}"
+        f"correction; {some}.{_rank(table, worst[0], level) if worst else ''}"
     )
 
 
@@ -118,15 +140,15 @@ def _cliff(table: Table) -> Iterator[str]:
     found = table.cliffs.get(total.name)
     if not found:
         return
-    at = {cell.level: cell.difference for cell in total.cells}
-    margin = f"{table.settings.margin:g} points"
+    at = {cell.level: _number(total, cell) for cell in total.cells}
+    margin = f"lose less than {table.settings.margin:g} points" if total.is_share else "be better"
     safe = (
-        f"levels down to {found.last_safe} are proven to lose less than {margin} ({_number(at[found.last_safe])})"
+        f"levels down to {found.last_safe} are proven to {margin} ({at[found.last_safe]})"
         if found.last_safe
-        else f"no level is proven to lose less than {margin}"
+        else f"no level is proven to {margin}"
     )
     harmful = (
-        f"a loss is proven from {found.first_harmful} on ({_number(at[found.first_harmful])})"
+        f"a loss is proven from {found.first_harmful} on ({at[found.first_harmful]})"
         if found.first_harmful
         else "no level is proven to lose anything"
     )
@@ -154,8 +176,7 @@ def _noise(table: Table) -> Iterator[str]:
             f"{label(total)}."
         )
     elif cell.difference.is_estimable:
-        low, high = cell.difference.interval
         yield (
             f"The noise floor: {table.baseline} once more, at another batch size, differs from itself by "
-            f"{points(cell.difference.value)} points [{points(low)}, {points(high)}] for {label(total)}."
+            f"{_number(total, cell)} for {label(total)}."
         )

@@ -22,9 +22,10 @@ function element(tag, className, text) {
 const shown = (score) => (score === null ? "no score" : Number.isInteger(score) ? String(score) : score.toFixed(2));
 const words = (name) => name.replaceAll("_", " ");
 
-function direction(before, after) {
+function direction(i, level) {
+  const before = items.scores[i][0], after = items.scores[i][level];
   if (before === null || after === null || before === after) return "";
-  return after < before ? "worse" : "better";
+  return after < before !== items.lower[i] ? "worse" : "better";
 }
 
 function choices(select, values) {
@@ -44,7 +45,7 @@ function filter() {
   };
   found = [];
   for (let i = 0; i < items.id.length; i++) {
-    const moved = direction(items.scores[i][0], items.scores[i][level]);
+    const moved = direction(i, level);
     if (change === "changed" ? !moved : change && moved !== change) continue;
     if (category && items.names[items.category[i]] !== category) continue;
     if (template && items.names[items.template[i]] !== template) continue;
@@ -78,7 +79,7 @@ function row(i, level) {
   const change = `${items.levels[0]} ${shown(scores[0])} → ${items.levels[level]} ${shown(scores[level])}`;
   const difficulty = items.difficulty[i] === null ? "" : ` · difficulty ${items.difficulty[i]}`;
   summary.append(
-    element("span", `scores ${direction(scores[0], scores[level])}`, change),
+    element("span", `scores ${direction(i, level)}`, change),
     element("span", "gist", items.texts[items.question[i]].slice(0, 240)),
     element("span", "where", `${words(items.names[items.category[i]])} · ${words(items.names[items.template[i]])}${difficulty}`),
   );
@@ -95,7 +96,7 @@ function body(i, level) {
   const strip = element("p", "strip");
   items.levels.forEach((name, j) => {
     const score = items.scores[i][j];
-    strip.append(element("span", direction(items.scores[i][0], score), `${name} ${shown(score)}`), " ");
+    strip.append(element("span", direction(i, j), `${name} ${shown(score)}`), " ");
   });
   const pair = element("div", "pair");
   const same = common(responses[0], responses[level]);
@@ -142,7 +143,8 @@ function templatesOf(category) {
 }
 
 unpack().then((unpacked) => {
-  items = { ...unpacked, flips: unpacked.scores.map((scores) => scores.filter((score) => direction(scores[0], score)).length) };
+  items = unpacked;
+  items.flips = items.scores.map((scores, i) => scores.filter((_, j) => direction(i, j)).length);
   let timer;
   const soon = () => {
     clearTimeout(timer);

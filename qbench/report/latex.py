@@ -13,9 +13,10 @@ from qbench.report.wording import (
     label,
     legend,
     marks,
-    not_estimable,
+    notes,
     reading,
-    share,
+    scale,
+    score,
 )
 from qbench.stats import Verdict
 
@@ -79,7 +80,7 @@ def _caption(table: Table) -> str:
     sentences = [
         f"{caption(table)}.",
         "; ".join(f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used) + ".",
-        *not_estimable(table),
+        *notes(table),
         f"Question bank {source.bank_version}, SHA-256 {source.bank_sha256[:12]}." if source.bank_sha256 else "",
         DEMONSTRATION if source.is_demonstration else "",
     ]
@@ -88,11 +89,10 @@ def _caption(table: Table) -> str:
 
 def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
     levels = ["noise floor" if level == table.noise_floor else level for level in table.compared]
-    columns = [_column([share(row.baseline)[0] for row in rows], [])]
+    columns = [_column([score(row, row.baseline)[0] for row in rows if row.is_share], [])]
     for i in range(len(levels)):
-        cells = [row.cells[i] for row in rows]
-        values, _, found = zip(*(reading(table, cell) for cell in cells), strict=True)
-        columns.append(_column(values, found))
+        texts = [(row, *reading(table, row, row.cells[i])) for row in rows]
+        columns.append(_column([value for row, value, *_ in texts if row.is_share], [found for *_, found in texts]))
     heads = ["", "{$n$}", *(f"{{{escape(head)}}}" for head in (f"{table.baseline} score", *levels))]
     lines = [
         r"\begin{table*}[!tbp]",
@@ -115,7 +115,9 @@ def _levels(table: Table) -> str:
     total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
     titles, texts = costs(table, everything=False)
     estimates = {
-        f"score %, {label(total)}": [share(row) for row in (total.baseline, *(cell.score for cell in total.cells))]
+        f"score{' %' if total.is_share else ''}, {scale(total)}": [
+            score(total, estimate) for estimate in (total.baseline, *(cell.score for cell in total.cells))
+        ]
     }
     for row in table.measures:
         if row.name in BEHAVIOR:
@@ -152,19 +154,19 @@ def _column(values: Sequence[str], findings: Sequence[str]) -> str:
 
 def _row(table: Table, row: Row) -> list[str]:
     """Two lines: the values with their marks, and under each its interval."""
-    score, score_interval = share(row.baseline)
-    values = [escape(label(row)), str(row.baseline.n_items), _number(score)]
-    below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(score_interval)]
+    own, own_interval = score(row, row.baseline)
+    values = [escape(label(row)), str(row.baseline.n_items), _number(row, own)]
+    below = ["", f"\\scriptsize {row.baseline.n_templates} templates", _small(own_interval)]
     for cell in row.cells:
-        difference, interval, found = reading(table, cell)
-        values.append(f"{_number(difference)}{_mark(found)}")
+        difference, interval, found = reading(table, row, cell)
+        values.append(f"{_number(row, difference)}{_mark(found)}")
         below.append(_small(interval))
     return [" & ".join(values) + r" \\", " & ".join(below) + r" \\[2pt]"]
 
 
-def _number(text: str) -> str:
-    """What siunitx aligns; braces around what is no number."""
-    return f"{{{escape(text)}}}" if _is_word(text) else text.replace("−", "-")
+def _number(row: Row, text: str) -> str:
+    """What siunitx aligns; braces around what is no number, or in another unit than the others."""
+    return f"{{{escape(text)}}}" if _is_word(text) or not row.is_share else text.replace("−", "-")
 
 
 def _is_word(text: str) -> bool:

@@ -17,8 +17,11 @@ from qbench.report.wording import (
     mark,
     method,
     most_flipped,
-    not_estimable,
+    notes,
+    origin,
     reading,
+    scale,
+    score,
     share,
     stop,
     stopping,
@@ -67,11 +70,11 @@ def _glance(table: Table) -> str:
     """What broke, by how much, and how sure that is: a line for each level, and sentences."""
     rows = []
     for glance in at_a_glance(table):
-        overall = _cell(table, glance.overall) if glance.overall else MISSING
+        overall = _cell(table, *glance.overall) if glance.overall else MISSING
         hardest = MISSING
         if glance.hardest:
             row, cell = glance.hardest
-            hardest = f"{safe(label(row))} {_cell(table, cell)}"
+            hardest = f"{safe(label(row))} {_cell(table, row, cell)}"
         rows.append([safe(glance.level), overall, f"{glance.degraded} of {glance.estimable}", hardest])
     sentences = "\n".join(f"* {safe(sentence, None)}" for sentence in findings(table))
     return (
@@ -87,17 +90,17 @@ def _differences(table: Table, rows: Sequence[Row]) -> str:
         cells = [
             safe(label(row)),
             counts(row),
-            _joined(*share(row.baseline)),
-            *(_cell(table, cell) for cell in row.cells),
+            _joined(*score(row, row.baseline)),
+            *(_cell(table, row, cell) for cell in row.cells),
         ]
         body.append([f"**{text}**" for text in cells] if row.kind is Kind.ALL else cells)
     return as_table(head, body)
 
 
-def _cell(table: Table, cell: Cell) -> str:
+def _cell(table: Table, row: Row, cell: Cell) -> str:
     """``−2.1 [−3.4, −0.8] ↓``."""
     failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
-    return _joined(*reading(table, cell), failed)
+    return _joined(*reading(table, row, cell), failed)
 
 
 def _joined(*texts: str) -> str:
@@ -106,7 +109,7 @@ def _joined(*texts: str) -> str:
 
 def _legend(table: Table) -> str:
     lines = [f"* {sign} {meaning}" for sign, meaning in legend(table)]
-    return "\n".join([*lines, *(f"* {safe(sentence)}" for sentence in not_estimable(table))])
+    return "\n".join([*lines, *(f"* {safe(sentence)}" for sentence in notes(table))])
 
 
 def _levels(table: Table) -> str:
@@ -115,10 +118,10 @@ def _levels(table: Table) -> str:
     scores = [total.baseline, *(cell.score for cell in total.cells)]
     titles, texts = costs(table)
     rows = [
-        [level.name, _joined(*share(score)), *text, f"{level.n_items} / {level.n_failed}"]
-        for level, score, text in zip(table.levels, scores, texts, strict=True)
+        [level.name, _joined(*score(total, estimate)), *text, f"{level.n_items} / {level.n_failed}"]
+        for level, estimate, text in zip(table.levels, scores, texts, strict=True)
     ]
-    head = ["level", f"score %, {safe(label(total))}", *titles, "items / failed"]
+    head = ["level", f"score{' %' if total.is_share else ''}, {safe(scale(total))}", *titles, "items / failed"]
     return f"## Cost and quality\n\n{ABOUT_COSTS}\n\n{as_table(head, rows)}"
 
 
@@ -127,8 +130,8 @@ def _flips(table: Table) -> str:
         [safe(label(row)), *(f"{cell.flips.worse} / {cell.flips.better}" for cell in row.cells)] for row in table.rows
     ]
     text = (
-        f"Items whose score fell / rose against {table.baseline}. Items of one template are not independent, so no test "
-        "can be read off these counts; the intervals above allow for it."
+        f"Items whose score fell / rose against {table.baseline}, or rose / fell where lower is better. Items of one template are not "
+        "independent, so no test can be read off these counts; the intervals above allow for it."
     )
     return f"## Flips\n\n{text}\n\n{as_table(['', *table.compared], rows)}"
 
@@ -269,16 +272,5 @@ def _beside(comparison: Comparison) -> list[str]:
 
 
 def _provenance(table: Table) -> str:
-    source = table.provenance
-    facts = {
-        "run": source.run,
-        "model": f"{source.model}, SHA-256 {source.model_sha256[:16]}"
-        + (f", {source.n_parameters:,} parameters" if source.n_parameters else ""),
-        "bank": f"version {source.bank_version}, SHA-256 {source.bank_sha256[:16]}, seed {source.seed}",
-        "begun": source.created,
-        "versions": ", ".join(f"{name} {version}" for name, version in source.versions.items()),
-        "commit": source.git_commit,
-        "hardware": ", ".join(f"{name} {value}" for name, value in source.hardware.items() if value is not None),
-    }
-    lines = [f"* {name}: {safe(str(value))}" for name, value in facts.items() if value]
+    lines = [f"* {name}: {safe(str(value))}" for name, value in origin(table)]
     return f"## How these numbers were made\n\n{method(table)}\n\n" + "\n".join(lines)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qbench.report.table import Cell, LevelFacts, Row, Table
-from qbench.report.wording import MISSING, number, points, share
+from qbench.report.wording import MISSING, number, plain, points, share
 from qbench.stats import Estimate, Target
 
 
@@ -56,7 +56,7 @@ def level_of(row: Row, estimate: Estimate) -> tuple[str, str]:
     if not estimate.is_estimable:
         return MISSING, ""
     low, high = estimate.interval
-    return _plain(estimate.value), f"[{_plain(low)}, {_plain(high)}]"
+    return plain(estimate.value), f"[{plain(low)}, {plain(high)}]"
 
 
 def change_of(row: Row, cell: Cell) -> str:
@@ -69,10 +69,6 @@ def change_of(row: Row, cell: Cell) -> str:
     low, high = difference.interval
     text = points if MEASURES[row.name].is_share else _signed
     return f"{text(difference.value)} [{text(low)}, {text(high)}]"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
 
 
 def _signed(value: float) -> str:

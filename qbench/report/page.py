@@ -1,7 +1,6 @@
 """The report as one HTML file that needs no network: tables, figures, and every item with its responses."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,9 +23,12 @@ from qbench.report.wording import (
     legend,
     mark,
     method,
-    not_estimable,
+    notes,
     number,
+    origin,
     reading,
+    scale,
+    score,
     share,
     stop,
     stopping,
@@ -53,7 +55,7 @@ def render(table: Table) -> str:
         findings=findings(table),
         parts=[part for part in _parts(table, specs) if part.figure or part.grids],
         method=method(table),
-        provenance=_provenance(table),
+        provenance=origin(table),
         table=table,
         items=packed,
         browser=_browser_choices(packed),
@@ -107,13 +109,14 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
         figure("heatmap"),
         "natural",
         legend=legend(table),
-        notes=not_estimable(table),
+        notes=notes(table),
     )
     floor = "; a gray band is the noise floor" if table.noise_floor else ""
     yield Part(
         "curves",
         "How it broke",
-        f"The same differences along the levels, all on one scale. Bands are {confidence} intervals{floor}.",
+        "The same differences along the levels, all on one scale; those in a unit of their own are left out. "
+        f"Bands are {confidence} intervals{floor}.",
         figure("curves"),
         "panels",
     )
@@ -194,8 +197,8 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
     yield Part(
         "flips",
         "Flips",
-        f"Items whose score fell / rose against {table.baseline}. Items of one template are not independent, so no test can be read off "
-        "these counts; the intervals above allow for it.",
+        f"Items whose score fell / rose against {table.baseline}, or rose / fell where lower is better. Items of one template are not "
+        "independent, so no test can be read off these counts; the intervals above allow for it.",
         grids=[_flips(table)],
     )
     if table.expected:
@@ -219,11 +222,11 @@ def _glance(table: Table) -> Grid:
         bits = glance.bits_per_weight
         cells = [Entry(glance.level, "" if math.isnan(bits) else f"{number(bits, 2)} bits")]
         if has_total:
-            cells.append(_cell(table, glance.overall) if glance.overall else Entry(MISSING))
+            cells.append(_cell(table, *glance.overall) if glance.overall else Entry(MISSING))
         cells.append(Entry(f"{glance.degraded} of {glance.estimable}", tone="loss" if glance.degraded else ""))
         if glance.hardest:
             row, cell = glance.hardest
-            cells.append(Entry(label(row), " ".join(change(cell.difference)), TONES.get(cell.verdict, "")))
+            cells.append(Entry(label(row), " ".join(change(row, cell)), TONES.get(cell.verdict, "")))
         else:
             cells.append(Entry(MISSING))
         rows.append(cells)
@@ -241,17 +244,18 @@ def _differences(table: Table, rows: Sequence[Row], about: str) -> Grid:
     body = [
         [
             Entry(label(row), tone="total" if row.kind is Kind.ALL else ""),
-            Entry(*share(row.baseline)),
-            *(_cell(table, cell) for cell in row.cells),
+            Entry(*score(row, row.baseline)),
+            *(_cell(table, row, cell) for cell in row.cells),
             Entry(counts(row)),
         ]
         for row in rows
     ]
-    return Grid(["", f"{table.baseline} score, %", *levels, "items / templates"], body, about)
+    unit = ", %" if all(row.is_share for row in rows) else ""
+    return Grid(["", f"{table.baseline} score{unit}", *levels, "items / templates"], body, about)
 
 
-def _cell(table: Table, cell: Cell) -> Entry:
-    value, interval, found = reading(table, cell)
+def _cell(table: Table, row: Row, cell: Cell) -> Entry:
+    value, interval, found = reading(table, row, cell)
     failed = f"({cell.n_failed} failed)" if cell.n_failed else ""
     return Entry(
         " ".join(filter(None, (value, found, failed))),
@@ -300,10 +304,16 @@ def _levels(table: Table) -> Grid:
     scores = [total.baseline, *(cell.score for cell in total.cells)]
     titles, texts = costs(table)
     rows = [
-        [Entry(level.name), Entry(*share(score)), *map(Entry, text), Entry(f"{level.n_items} / {level.n_failed}")]
-        for level, score, text in zip(table.levels, scores, texts, strict=True)
+        [
+            Entry(level.name),
+            Entry(*score(total, estimate)),
+            *map(Entry, text),
+            Entry(f"{level.n_items} / {level.n_failed}"),
+        ]
+        for level, estimate, text in zip(table.levels, scores, texts, strict=True)
     ]
-    return Grid(["level", f"score %, {label(total)}", *titles, "items / failed"], rows, "What each level costs")
+    unit = " %" if total.is_share else ""
+    return Grid(["level", f"score{unit}, {scale(total)}", *titles, "items / failed"], rows, "What each level costs")
 
 
 def _hallucination(table: Table) -> Grid:
@@ -368,24 +378,3 @@ def _expected(table: Table) -> tuple[list[Grid], list[Grid]]:
         [Grid(head, scopes, "Measured and expected losses", is_text=True)] if scopes else [],
         [Grid(words, categories, "Measured and expected losses by category", is_text=True)] if categories else [],
     )
-
-
-def _provenance(table: Table) -> list[tuple[str, str]]:
-    source = table.provenance
-    parameters = f"{source.n_parameters:,} parameters" if source.n_parameters else ""
-    sha256 = f"SHA-256 {source.model_sha256[:16]}" if source.model_sha256 else ""
-    bank = (
-        f"version {source.bank_version}, SHA-256 {source.bank_sha256[:16]}, seed {source.seed}"
-        if source.bank_sha256
-        else ""
-    )
-    facts = [
-        ("run", source.run),
-        ("model", ", ".join(filter(None, (source.model, sha256, parameters)))),
-        ("bank", bank),
-        ("begun", source.created),
-        ("versions", ", ".join(f"{name} {version}" for name, version in source.versions.items())),
-        ("commit", source.git_commit or ""),
-        ("hardware", ", ".join(f"{name} {value}" for name, value in source.hardware.items() if value is not None)),
-    ]
-    return [(name, re.sub(r"\s+", " ", str(value))) for name, value in facts if value]

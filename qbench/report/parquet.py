@@ -10,7 +10,19 @@ from qbench.report.table import Table
 
 INTEGERS = frozenset({"n_items", "n_templates", "n_flips", "n_worse", "n_better", "n_failed"})
 TEXTS = frozenset(
-    {"kind", "group", "level", "measure", "verdict", "method", "target", "baseline", "model", "bank_sha256"}
+    {
+        "kind",
+        "group",
+        "level",
+        "measure",
+        "verdict",
+        "direction",
+        "method",
+        "target",
+        "baseline",
+        "model",
+        "bank_sha256",
+    }
 )
 SCHEMA = pyarrow.schema(
     [

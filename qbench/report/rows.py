@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from qbench.errors import QBenchError
+from qbench.pairing import Direction
 from qbench.report.scores import Mask, Scores
-from qbench.report.table import Cell, Kind, Row, Settings
+from qbench.report.table import Cell, Kind, Row, Settings, gain
 from qbench.stats import (
     SHARES,
     Design,
@@ -24,8 +26,7 @@ from qbench.stats import (
     count_flips,
     level_estimates,
     look_confidences,
-    mean_scores,
-    minimum_detectable_effect,
+    not_estimable,
     paired_differences,
     relative_losses,
     repeated_p_value,
@@ -41,11 +42,16 @@ class Statistics:
     settings: Settings
 
     def row(self, scores: Scores, items: Mask, kind: Kind, name: str, *, largest: float = 1.0) -> Row:
-        """Estimate everything of a group of items; for ``largest`` see `level_estimates`."""
+        """Estimate everything of a group of items; for ``largest`` see `level_estimates`.
+
+        Raises:
+            QBenchError: the items have scores that no mean can be taken of.
+        """
+        direction, is_share = _kind_of_score(scores, items, name)
         design, options = self._options(scores, items, f"{kind}:{name}")
         baseline, levels = scores.baseline[items], scores.levels[items]
         responses = [scores.responses[i] for i in np.flatnonzero(items)]
-        differences, losses, (means, answered) = level_estimates(
+        differences, detectable, losses, (means, answered) = level_estimates(
             baseline,
             levels,
             [
@@ -62,21 +68,19 @@ class Statistics:
                 difference=differences[i],
                 score=means[1 + i],
                 answered=answered[1 + i],
-                relative_loss=losses[i],
-                flips=count_flips(baseline, levels[:, i]),
+                relative_loss=gain(losses[i], direction),
+                flips=count_flips(baseline, levels[:, i], lower_is_better=direction is Direction.LOWER),
                 n_failed=int(np.isnan(baseline + levels[:, i])[scores.asked[items, i]].sum()),
                 verdict=verdict(
-                    differences[i].negated() if kind is Kind.HALLUCINATION else differences[i],
-                    margin=self.settings.margin / 100,
+                    gain(differences[i], direction), margin=self.settings.margin / 100 if is_share else 0.0
                 ),
-                minimum_detectable_effect=minimum_detectable_effect(
-                    differences[i], confidence=self.settings.confidence
-                ),
+                minimum_detectable_effect=detectable[i],
                 is_identical=np.array_equal(baseline, levels[:, i]) and all(own[0] == own[1 + i] for own in responses),
             )
             for i, level in enumerate(self.levels)
         )
-        return Row(kind, name, means[0], answered[0], cells)
+        metric = str(scores.metric[items][0]) if kind is Kind.TASK else ""
+        return Row(kind, name, means[0], answered[0], cells, metric, direction, is_share)
 
     def differences(self, scores: Scores, items: Mask, name: str) -> list[Estimate]:
         """The difference of a group of items at each level, and nothing else."""
@@ -91,7 +95,7 @@ class Statistics:
         errors, changes = calibration_errors(sure, right, design, level=self.settings.confidence)
         if self.settings.target is Target.ITEMS:  # a jackknife over templates says nothing about fresh items
             errors, changes = ([found.without_interval() for found in estimates] for estimates in (errors, changes))
-        missing = mean_scores(np.full((int(items.sum()), 1), math.nan), design, rng=np.random.default_rng(0))[0]
+        missing = not_estimable(math.nan, 0, 0, 0)
         cells = tuple(
             Cell(
                 level=level,
@@ -197,3 +201,20 @@ class Sequential(Statistics):
             settings = replace(self.settings, confidence=confidences[look - 1])
             plain = Statistics([self.levels[i] for i in some], settings)
             yield look, plain, scores.only(some), items & (scores.look <= look)
+
+
+def _kind_of_score(scores: Scores, items: Mask, name: str) -> tuple[Direction, bool]:
+    """Which scores of a group of items are better, and whether they are shares.
+
+    Raises:
+        QBenchError: some and others differ in that, so that their mean says nothing.
+    """
+    found = dict.fromkeys(zip(scores.direction[items].tolist(), scores.is_share[items].tolist(), strict=True))
+    if len(found) > 1:
+        tasks = ", ".join(dict.fromkeys(scores.task[items].tolist()))
+        raise QBenchError(
+            f"{name} has items of {tasks}, whose scores differ in unit or direction, so that they have no mean. Choose another field, or "
+            "tasks that are scored alike."
+        )
+    direction, is_share = next(iter(found), (Direction.HIGHER, True))
+    return Direction(direction), is_share

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qbench.pairing import Pair
+from qbench.pairing import Direction, Pair
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,6 +28,12 @@ class Scores:
     template: NDArray[np.str_]
     draw: NDArray[np.str_]
     in_bank: Mask
+    metric: NDArray[np.str_]
+    """The name of the score of each item."""
+    direction: NDArray[np.str_]
+    """Of each item's score: the values of `Direction`."""
+    is_share: Mask
+    """Whether all scores of the item's task lie between 0 and 1, as far as they are known. Others are in a unit of their own."""
     difficulty: Array
     documents: tuple[Any, ...]
     responses: tuple[tuple[str, ...], ...]
@@ -63,6 +69,9 @@ class Scores:
             template=np.concatenate([pair.template for pair in first]),
             draw=np.concatenate([pair.draw for pair in first]),
             in_bank=np.concatenate([np.full(len(pair.item_id), pair.in_bank) for pair in first]),
+            metric=np.concatenate([np.full(len(pair.item_id), pair.score) for pair in first]),
+            direction=np.concatenate([np.full(len(pairs[0].item_id), _direction(pairs)) for pairs in tasks]),
+            is_share=np.concatenate([np.full(len(pairs[0].item_id), _is_share(pairs)) for pairs in tasks]),
             difficulty=np.concatenate([pair.difficulty for pair in first]),
             documents=tuple(document for pair in first for document in pair.documents),
             responses=tuple(
@@ -87,3 +96,12 @@ class Scores:
             measures={name: (baseline, levels[:, some]) for name, (baseline, levels) in self.measures.items()},
             responses=tuple((own[0], *(own[1 + i] for i in some)) for own in self.responses),
         )
+
+
+def _direction(pairs: Sequence[Pair]) -> Direction:
+    """What any of the runs says of a task's score."""
+    return next((pair.direction for pair in pairs if pair.direction is not Direction.UNKNOWN), Direction.UNKNOWN)
+
+
+def _is_share(pairs: Sequence[Pair]) -> bool:
+    return all(not np.any((scores < 0) | (scores > 1)) for pair in pairs for scores in (pair.baseline, pair.level))

@@ -5,12 +5,13 @@ One `Row` for each category, for all categories together, for each task that is 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from qbench.errors import QBenchError, did_you_mean
+from qbench.pairing import Direction
 from qbench.report.expected import Comparison
 from qbench.stats import Cliff, Estimate, Flips, Target, Verdict, check_confidence, check_margin
 
@@ -39,12 +40,13 @@ class Cell:
     answered: Estimate
     """Share of items with an answer, right or wrong; not estimable for tasks that do not say."""
     relative_loss: Estimate
-    """The loss as a share of the baseline's score."""
+    """The loss as a share of the baseline's score; a loss is a rise where lower is better."""
     flips: Flips
     n_failed: int
     """Items that failed at this level or at the baseline. They count in no number of this cell."""
     verdict: Verdict
     minimum_detectable_effect: float
+    """The true difference that this many templates show with 80 % power; more than any there can be where they show none."""
     p_holm: float = math.nan
     """The p-value of the difference, adjusted for all categories and tasks at this level (Holm)."""
     look: int | None = None
@@ -67,6 +69,22 @@ class Row:
     baseline_answered: Estimate
     cells: tuple[Cell, ...]
     """One for each level of the table but the baseline, in the same order."""
+    metric: str = ""
+    """The score that a task is compared by; of all its metrics one."""
+    direction: Direction = Direction.HIGHER
+    """Which scores are better. Differences are those of the scores themselves; verdicts, cliffs, flips and relative losses know it."""
+    is_share: bool = True
+    """Whether scores lie between 0 and 1 and differences are percentage points. Others have a unit of their own, in which no margin is
+    declared."""
+
+    def gain(self, cell: Cell) -> Estimate:
+        """The difference of one of its cells, counted so that a loss is below 0."""
+        return gain(cell.difference, self.direction)
+
+
+def gain(difference: Estimate, direction: Direction) -> Estimate:
+    """A difference counted so that a loss is below 0."""
+    return difference.negated() if direction is Direction.LOWER else difference
 
 
 @dataclass(frozen=True)
@@ -76,8 +94,9 @@ class Rank:
     category: str
     rank: int
     best: int
-    """The highest rank (the least loss) that the data allow it, jointly for all categories."""
+    """The lowest number (the greatest loss) that the data allow it as its rank, jointly for all categories."""
     worst: int
+    """The highest number (the least loss)."""
 
 
 @dataclass(frozen=True)
@@ -253,3 +272,16 @@ class Table:
     def compared(self) -> tuple[str, ...]:
         """The levels that have cells."""
         return tuple(level.name for level in self.levels[1:])
+
+    @property
+    def ladder(self) -> tuple[str, ...]:
+        """The levels that have cells, without the noise floor, going down; see `ladder`."""
+        return tuple(self.compared[i] for i in ladder(self.levels[1:], self.noise_floor))
+
+
+def ladder(levels: Sequence[LevelFacts], noise_floor: str | None) -> list[int]:
+    """The levels but the noise floor, by position: from the most to the least bits a weight, as given where bits are unknown."""
+    found = [position for position, level in enumerate(levels) if level.name != noise_floor]
+    if any(math.isnan(levels[position].bits_per_weight) for position in found):
+        return found
+    return sorted(found, key=lambda position: -levels[position].bits_per_weight)

@@ -12,9 +12,9 @@ from qbench.report.wording import (
     label,
     legend,
     marks,
-    not_estimable,
+    notes,
     reading,
-    share,
+    score,
     stopping,
 )
 
@@ -39,13 +39,13 @@ class _Column:
 def summary(table: Table) -> str:
     """Return the main table, two lines a row, and the noise floor below it. Levels for which there is no room follow in a second table."""
     used = marks(table, table.rows)
-    notes = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
-    notes += not_estimable(table)
-    notes += [_noise(table)] if table.noise_floor else []
-    notes += [stopping(table)] if table.looks else []
-    notes += [DEMONSTRATION] if table.provenance.is_demonstration else []
+    below = [f"{sign} {meaning}" for sign, meaning in legend(table) if sign in used]
+    below += notes(table)
+    below += [_noise(table)] if table.noise_floor else []
+    below += [stopping(table)] if table.looks else []
+    below += [DEMONSTRATION] if table.provenance.is_demonstration else []
     parts = [_wrapped(f"{caption(table)}."), *(_block(table.rows, block) for block in _blocks(_columns(table)))]
-    return "\n\n".join([*parts, "\n".join(map(_wrapped, notes))])
+    return "\n\n".join([*parts, "\n".join(map(_wrapped, below))])
 
 
 def _wrapped(text: str) -> str:
@@ -53,17 +53,16 @@ def _wrapped(text: str) -> str:
 
 
 def _columns(table: Table) -> list[_Column]:
-    scores = [share(row.baseline) for row in table.rows]
+    scores = [score(row, row.baseline) for row in table.rows]
     columns = [_column(f"{table.baseline} score", scores)]
     if table.provenance.models:  # of which nothing else says how many items they share
         columns.insert(0, _column("items", [(str(row.baseline.n_items), "") for row in table.rows]))
     for position, level in enumerate(table.compared):
         if level == table.noise_floor:
             continue
-        cells = [row.cells[position] for row in table.rows]
         texts = [
             (f"{value} {found}".rstrip(), interval)
-            for value, interval, found in (reading(table, cell) for cell in cells)
+            for value, interval, found in (reading(table, row, row.cells[position]) for row in table.rows)
         ]
         columns.append(_column(level, texts))
     return columns
@@ -72,13 +71,13 @@ def _columns(table: Table) -> list[_Column]:
 def _noise(table: Table) -> str:
     """The noise floor in a line: in how many rows nothing differs, and each row in which something does."""
     position = table.compared.index(table.noise_floor)
-    cells = {label(row): row.cells[position] for row in table.rows}
-    n_same = sum(is_same(table, cell) for cell in cells.values())
+    cells = [(row, row.cells[position]) for row in table.rows]
+    n_same = sum(is_same(table, cell) for _, cell in cells)
     found = [f"identical on all items in {n_same} of {len(cells)} rows"] if n_same else []
-    for name, cell in cells.items():
+    for row, cell in cells:
         if not is_same(table, cell):
-            value, interval, verdict = reading(table, cell)
-            found.append(" ".join(filter(None, (name, value, verdict, interval))))
+            value, interval, verdict = reading(table, row, cell)
+            found.append(" ".join(filter(None, (label(row), value, verdict, interval))))
     return f"noise floor, {table.baseline} once more at another batch size: {'; '.join(found)}"
 
 

@@ -29,6 +29,7 @@ COLUMNS = (
     "mcnemar_exact_p",
     "mcnemar_mid_p",
     "verdict",
+    "direction",
     "minimum_detectable_effect",
     "n_failed",
     "method",
@@ -79,7 +80,16 @@ def rows(table: Table) -> Iterator[dict[str, object]]:
     }
     for row in (*table.rows, *table.breakdown, *table.difficulty, *table.hallucination, *table.measures):
         for record in _records(row, table.baseline):
-            yield {**record, **costs[str(record["level"])], **common, "kind": str(row.kind), "group": row.name}
+            margin = common["margin"] if row.is_share else math.nan
+            yield {
+                **record,
+                **costs[str(record["level"])],
+                **common,
+                "kind": str(row.kind),
+                "group": row.name,
+                "direction": str(row.direction),
+                "margin": margin,
+            }
     for template in table.templates:
         for level, difference in zip(table.compared, template.differences, strict=True):
             record = {"level": level, "measure": "difference", **_estimate(difference), "target": str(Target.ITEMS)}

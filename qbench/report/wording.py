@@ -1,10 +1,20 @@
 """How numbers and findings read, in every format: percentage points with one decimal, a real minus sign, and a dash for what is missing."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from qbench.pairing import Direction
 from qbench.report.table import Cell, ItemRow, Kind, Row, Table
 from qbench.stats import Estimate, Target, Verdict
+from qbench.stats.estimate import (
+    BOOTSTRAP_T,
+    NOT_ESTIMABLE,
+    STUDENT_T,
+    T_AND_SCORE,
+    T_OVER_ITEMS,
+    T_OVER_ITEMS_AND_SCORE,
+)
 from qbench.stats.sequential import GAMMA
 from qbench.stats.verdict import POWER
 
@@ -31,20 +41,40 @@ def percent(value: float) -> str:
 NO_INTERVAL = "no interval"
 
 
-def change(estimate: Estimate) -> tuple[str, str]:
-    """A difference and its interval, in points: ``−2.1`` and ``[−3.4, −0.8]``; without an interval see `_alone`."""
-    if not estimate.is_estimable:
-        return _alone(estimate, points)
-    low, high = estimate.interval
-    return points(estimate.value), f"[{points(low)}, {points(high)}]"
+def plain(value: float) -> str:
+    """A number in a unit of its own, with three digits or more: ``0.351``, ``5,068``."""
+    return MISSING if math.isnan(value) else f"{value:{_form(value)}}".replace("-", "−")
+
+
+def plain_change(value: float) -> str:
+    """A difference in a unit of its own: ``+0.129``."""
+    return MISSING if math.isnan(value) else "0" if value == 0 else f"{value:+{_form(value)}}".replace("-", "−")
+
+
+def _form(value: float) -> str:
+    return ",.0f" if abs(value) >= 1000 else ".3g"
+
+
+def change(row: Row, cell: Cell) -> tuple[str, str]:
+    """A difference and its interval, in points or the row's own unit: ``−2.1`` and ``[−3.4, −0.8]``; without an interval see `_alone`."""
+    return _written(cell.difference, points if row.is_share else plain_change)
+
+
+def score(row: Row, estimate: Estimate) -> tuple[str, str]:
+    """A score of a row and its interval, in percent or the row's own unit; without an interval see `_alone`."""
+    return _written(estimate, percent if row.is_share else plain)
 
 
 def share(estimate: Estimate) -> tuple[str, str]:
     """A share and its interval, in percent: ``52.1`` and ``[44.0, 60.2]``; without an interval see `_alone`."""
+    return _written(estimate, percent)
+
+
+def _written(estimate: Estimate, text: Callable[[float], str]) -> tuple[str, str]:
     if not estimate.is_estimable:
-        return _alone(estimate, percent)
+        return _alone(estimate, text)
     low, high = estimate.interval
-    return percent(estimate.value), f"[{percent(low)}, {percent(high)}]"
+    return text(estimate.value), f"[{text(low)}, {text(high)}]"
 
 
 def _alone(estimate: Estimate, text: Callable[[float], str]) -> tuple[str, str]:
@@ -69,10 +99,14 @@ def mark(cell: Cell, confidence: float) -> str:
     return "↓↓" if cell.is_degraded_after_holm(confidence) else MARKS[cell.verdict]
 
 
-def finding(cell: Cell, confidence: float) -> str:
-    """The mark, and behind that of an undecided cell its minimum detectable effect: ``? 3.3``."""
-    sign = mark(cell, confidence)
-    return f"{sign} {percent(cell.minimum_detectable_effect)}" if cell.verdict is Verdict.UNDECIDED else sign
+def finding(row: Row, cell: Cell, confidence: float) -> str:
+    """The mark, and behind that of an undecided cell its minimum detectable effect: ``? 3.3``; a dash where there can be none so large."""
+    sign, effect = mark(cell, confidence), cell.minimum_detectable_effect
+    if cell.verdict is not Verdict.UNDECIDED:
+        return sign
+    if not row.is_share:
+        return f"{sign} {plain(effect)}"
+    return f"{sign} {MISSING if effect > 1 else percent(effect)}"
 
 
 def is_same(table: Table, cell: Cell) -> bool:
@@ -80,11 +114,11 @@ def is_same(table: Table, cell: Cell) -> bool:
     return cell.level == table.noise_floor and cell.is_identical
 
 
-def reading(table: Table, cell: Cell) -> tuple[str, str, str]:
+def reading(table: Table, row: Row, cell: Cell) -> tuple[str, str, str]:
     """A cell of the table: its difference, the interval, and what was found. A noise floor without any noise says so instead."""
     if is_same(table, cell):
         return "identical", f"on all {cell.difference.n_items} items", ""
-    return (*change(cell.difference), finding(cell, table.settings.confidence))
+    return (*change(row, cell), finding(row, cell, table.settings.confidence))
 
 
 def marks(table: Table, rows: Iterable[Row]) -> set[str]:
@@ -103,7 +137,8 @@ def legend(table: Table) -> list[tuple[str, str]]:
         ("↑", "improved: the whole interval lies above 0 and reaches beyond the margin"),
         (
             "?",
-            f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power",
+            f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power, or a dash "
+            "where they show none",
         ),
         (MISSING, "not estimable, which is not 0"),
     ]
@@ -119,6 +154,54 @@ def label(row: Row) -> str:
     if row.kind is Kind.ALL:
         return "all categories"
     return row.name.replace("_", " ") if row.kind is Kind.CATEGORY else row.name
+
+
+def scale(row: Row) -> str:
+    """The name of a row where differences are drawn; what the drawing does not show behind it."""
+    return f"{label(row)} ({row.direction})" if row.direction is Direction.LOWER else label(row)
+
+
+def notes(table: Table) -> list[str]:
+    """What to know of some rows: those without an interval, those where lower is better, and those that are no percentages."""
+    return [*not_estimable(table), *scales(table)]
+
+
+def scales(table: Table) -> list[str]:
+    """Which rows do not read like the others: lower is better there, or they are no percentages."""
+    return [*_directions(table), *_units(table)]
+
+
+def _directions(table: Table) -> Iterator[str]:
+    """Of which rows a rise is a loss, and of which nobody knows."""
+    rows = (*table.rows, *table.breakdown)
+    lower = [_named(row) for row in rows if row.direction is Direction.LOWER]
+    unknown = [_named(row) for row in rows if row.direction is Direction.UNKNOWN]
+    if lower:
+        yield f"Lower is better in {_joined(lower)}: there a rise is a loss, and ↓ stands for it."
+    if unknown:
+        yield (
+            f"Whether higher or lower is better is not known of {_joined(unknown)}, for no run says so; it was read as higher. "
+            "Keep lm_eval's results file beside the samples, or sweep again, and it is known."
+        )
+
+
+def _units(table: Table) -> Iterator[str]:
+    """Which rows are no percentages."""
+    own = [_named(row) for row in (*table.rows, *table.breakdown) if not row.is_share]
+    if own:
+        yield (
+            f"Not in percent but in a unit of its own is {_joined(own)}, whose scores do not lie between 0 and 1. The margin is in "
+            "percentage points and none is declared in that unit, so nothing is within the margin there, and a loss of any size that is "
+            "proven is ↓."
+        )
+
+
+def _named(row: Row) -> str:
+    return f"{label(row)} ({row.metric})" if row.metric else label(row)
+
+
+def _joined(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def counts(row: Row) -> str:
@@ -191,6 +274,11 @@ def _reason(table: Table, cell: Cell) -> str:
         return "no item has a score at both levels"
     if table.settings.target is Target.ITEMS:
         return "with one item of each template nothing is known about other items of it; ask more items of each template (--items)"
+    if table.looks:
+        return (
+            "with one template in each subcategory nothing is known about others; "
+            "of a sweep of a fixed size, without --until, --target items gives intervals for fresh items of the same templates"
+        )
     return (
         "with one template in each subcategory nothing is known about others; "
         "--target items gives intervals for fresh items of the same templates"
@@ -225,15 +313,58 @@ def stop(cell: Cell, confidence: float) -> str:
     return f"{cell.look} {mark(cell, confidence)}".rstrip()
 
 
-def method(table: Table) -> str:
-    """How the numbers were made, for the foot of a report."""
-    weights = "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories. "
-    if table.settings.target is Target.ITEMS:
-        return (
-            f"{weights}Intervals are {about(table)}: the items of each template are taken as a sample of all that it yields, Student's t; "
-            "where few items flip, joined with Tango's score interval."
-        )
-    return (
-        f"{weights}Intervals are {about(table)}: templates resampled within subcategory {table.settings.n_resamples:,} times, studentised, "
-        "never narrower than those of independent items; where few items flip, Student's t joined with Tango's score interval."
+def origin(table: Table) -> list[tuple[str, str]]:
+    """Where the numbers come from, as far as it is known: names and texts on one line."""
+    source = table.provenance
+    hashed = f"SHA-256 {source.model_sha256[:16]}" if source.model_sha256 else ""
+    parameters = f"{source.n_parameters:,} parameters" if source.n_parameters else ""
+    bank = (
+        f"version {source.bank_version}" if source.bank_version else "",
+        f"SHA-256 {source.bank_sha256[:16]}" if source.bank_sha256 else "",
+        f"seed {source.seed}" if source.seed is not None else "",
     )
+    facts = {
+        "run": source.run,
+        "model": ", ".join(filter(None, (source.model, hashed, parameters))),
+        "bank": ", ".join(filter(None, bank)),
+        "begun": source.created,
+        "versions": ", ".join(f"{name} {version}" for name, version in source.versions.items()),
+        "commit": source.git_commit or "",
+        "hardware": ", ".join(f"{name} {value}" for name, value in source.hardware.items() if value is not None),
+    }
+    return [(name, " ".join(value.split())) for name, value in facts.items() if value]
+
+
+def method(table: Table) -> str:
+    """How the numbers were made, for the foot of a report: of the ways in which the intervals of this table were made, and no more."""
+    weights = "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories."
+    made = "; ".join(
+        f"{n} by {WAYS[way].format(n_resamples=table.settings.n_resamples)}" for way, n in ways(table) if way in WAYS
+    )
+    floor = (
+        " None is narrower than that of independent items."
+        if table.settings.target is Target.TEMPLATES and has_templates(table)
+        else ""
+    )
+    return f"{weights} Intervals are {about(table)}; those of differences were made: {made or 'none'}.{floor}"
+
+
+def ways(table: Table) -> list[tuple[str, int]]:
+    """How the intervals of the differences in the main table were made (`qbench.stats.Estimate.method`), with the number of each."""
+    cells = (cell for row in table.rows for cell in row.cells if not is_same(table, cell))
+    found = Counter(cell.difference.method for cell in cells)
+    return [
+        (way, found[way])
+        for way in (BOOTSTRAP_T, STUDENT_T, T_AND_SCORE, T_OVER_ITEMS, T_OVER_ITEMS_AND_SCORE, NOT_ESTIMABLE)
+        if found[way]
+    ]
+
+
+_SCORE = ", joined with Tango's score interval, as few items flipped"
+WAYS = {
+    BOOTSTRAP_T: "a studentised bootstrap of templates within subcategories ({n_resamples:,} resamples)",
+    STUDENT_T: "Student's t over templates",
+    T_AND_SCORE: f"Student's t over templates{_SCORE}",
+    T_OVER_ITEMS: "Student's t over the items of each template",
+    T_OVER_ITEMS_AND_SCORE: f"Student's t over the items of each template{_SCORE}",
+}

@@ -372,9 +372,9 @@ def _differences(
         Difference(
             mix=name,
             row=row.name if row.kind != "all" else "all categories",
-            value=100 * cell.difference.value,
-            low=100 * cell.difference.interval.low,
-            high=100 * cell.difference.interval.high,
+            value=100 * row.gain(cell).value,
+            low=100 * row.gain(cell).interval.low,
+            high=100 * row.gain(cell).interval.high,
             n_items=cell.difference.n_items,
             n_templates=cell.difference.n_templates,
             verdict=str(cell.verdict),

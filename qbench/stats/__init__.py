@@ -27,7 +27,7 @@ from qbench.stats.difference import (
     relative_losses,
     simultaneous_band,
 )
-from qbench.stats.estimate import Estimate, Interval, Target, check_confidence, check_margin
+from qbench.stats.estimate import Estimate, Interval, Target, check_confidence, check_margin, not_estimable
 from qbench.stats.flips import Flips, count_flips
 from qbench.stats.planning import Noise, cautious, items_needed, noise, power, smallest_difference, templates_needed
 from qbench.stats.ranking import joint_confidence, rank_intervals
@@ -66,6 +66,7 @@ __all__ = [
     "median_ratio",
     "minimum_detectable_effect",
     "noise",
+    "not_estimable",
     "paired_difference",
     "paired_differences",
     "power",

@@ -42,6 +42,7 @@ from qbench.stats.estimate import (
 )
 from qbench.stats.same_templates import fresh_items
 from qbench.stats.score_interval import MIN_FLIPS, score_p_value, tango_interval
+from qbench.stats.verdict import minimum_detectable_effect
 
 Array = NDArray[np.float64]
 
@@ -157,6 +158,8 @@ class LevelEstimates(NamedTuple):
     """What is known of several levels from one set of resamples."""
 
     differences: list[Estimate]
+    detectable: list[float]
+    """Of each difference the `minimum_detectable_effect`, of its interval as it was before it was cut off where scores end."""
     losses: list[Estimate]
     means: list[list[Estimate]]
 
@@ -193,6 +196,7 @@ def level_estimates(
     losses = [_relative(*parts) for parts in zip(ratio, residuals, differences, wholes, strict=True)]
     return LevelEstimates(
         bounded(differences, both, -1, 1),
+        [minimum_detectable_effect(estimate, confidence=confidence) for estimate in differences],
         bounded(losses, both, -math.inf, 1),
         [bounded(estimates, block, 0, 1) for estimates, block in zip(means, blocks[3:], strict=True)],
     )

@@ -9,7 +9,7 @@ from scipy.special import bdtr
 
 @dataclass(frozen=True)
 class Flips:
-    """How many items fell and rose between two levels.
+    """How many items fared worse and better at one level than at another.
 
     McNemar's test sees only these. It takes items for independent, which items of one template are not, so it describes the flips
     and decides nothing: verdicts come from the clustered interval.
@@ -38,10 +38,11 @@ class Flips:
         return float(bdtr(count, self.worse + self.better, 0.5)) if count >= 0 else 0.0
 
 
-def count_flips(baseline: ArrayLike, level: ArrayLike) -> Flips:
-    """Count the items whose score fell and rose. A NaN on either side is no flip.
+def count_flips(baseline: ArrayLike, level: ArrayLike, *, lower_is_better: bool = False) -> Flips:
+    """Count the items whose score fell and rose, which is worse and better unless ``lower_is_better``. A NaN on either side is no flip.
 
     For scores of 0 and 1 these are McNemar's discordant pairs; for graded scores its test is then the sign test.
     """
     difference = np.asarray(level, dtype=float) - np.asarray(baseline, dtype=float)
-    return Flips(worse=int(np.sum(difference < 0)), better=int(np.sum(difference > 0)))
+    fell, rose = int(np.sum(difference < 0)), int(np.sum(difference > 0))
+    return Flips(worse=rose, better=fell) if lower_is_better else Flips(worse=fell, better=rose)

@@ -51,7 +51,8 @@ def minimum_detectable_effect(difference: Estimate, *, confidence: float = 0.95,
     """Return the true difference that this many templates would have shown with the given power.
 
     (z₁ + z₂) / z₁ times the half-width of the interval, z₁ the normal quantile of the confidence and z₂ that of the power: 1.43 half-widths
-    at 95 % and 80 %. Taken from the interval, not from the standard error, because the interval is what has to leave zero out.
+    at 95 % and 80 %. Taken from the interval, not from the standard error, because the interval is what has to leave zero out. It must be
+    one that was not cut off where scores end, whose width says nothing of the noise: `qbench.stats.difference.level_estimates` has both.
     """
     low, high = difference.interval
     z = float(norm.ppf((1 + confidence) / 2))

@@ -18,6 +18,7 @@ from qbench.answering import Answering
 from qbench.harness import quiet
 from qbench.levels import Rung
 from qbench.notes import Note
+from qbench.outputs import item_directions
 from qbench.records import REPEAT, Sample
 from qbench.sweep.plan import Plan, folder_of
 
@@ -168,6 +169,7 @@ def _evaluate(
         for cell in cells
     }
     seconds_per_item = (time.perf_counter() - started) / max(1, sum(map(len, samples.values())))
+    better = {cell.name: item_directions(results, cell.task) for cell in cells}
     return {
         name: {
             **records.write_samples(level_dir, name, written),
@@ -175,6 +177,7 @@ def _evaluate(
             "n_tokens": sum(sample["n_tokens"] for sample in written),
             "n_tokens_drafted": sum(lm.notes[prompt].accepted for prompt in _prompts(written) & lm.notes.keys()),
             "seconds": round(seconds_per_item * len(written), 3),
+            "higher_is_better": better[name],
         }
         for name, written in samples.items()
     }
