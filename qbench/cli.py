@@ -547,9 +547,10 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def _sweep(options: argparse.Namespace) -> int:
     from qbench import names
-    from qbench.report import check_formats
+    from qbench.report import check_asked, check_formats
 
     check_formats(options.formats or ())  # before the work, not after it
+    check_asked(**_given(options, "levels", "noise_floor", "until", "target"))
     names.check(options.model or "", options.levels or (), options.tasks or (), options.include_path or ())
 
     from lm_eval.utils import simple_parse_args_string
@@ -578,6 +579,7 @@ def _sweep(options: argparse.Namespace) -> int:
         "until",
         "margin",
         "confidence",
+        "by",
     )
     finished = sweep(**wanted, model_args=simple_parse_args_string(options.model_args))
     return _write_report(finished.dir, options)

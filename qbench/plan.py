@@ -48,6 +48,8 @@ class Plan:
     confidence: float
     level: str
     needed: tuple[Needed, ...]
+    left_out: tuple[str, ...] = ()
+    """Tasks of the pilot whose scores are no shares, so that no number of points can be wanted of them."""
 
     def __str__(self) -> str:
         points = f"{100 * self.difference:g} percentage points"
@@ -86,6 +88,8 @@ class Plan:
                 "–: one item of each template, or not a single flip, cannot tell the correlation; it is taken to be "
                 f"{UNTOLD_CORRELATION:g}, as where templates differ much."
             )
+        if self.left_out:
+            lines.append(f"Left out, for their scores do not lie between 0 and 1: {', '.join(self.left_out)}.")
         return "\n".join(lines)
 
 
@@ -121,8 +125,8 @@ def plan(
         items: of each template, that the design effect was seen with; 20 by default.
 
     Raises:
-        QBenchError: neither a run nor a flip rate, or both; numbers out of range or impossible together; or a level that the run does not
-            have.
+        QBenchError: neither a run nor a flip rate, or both; numbers out of range or impossible together; a level that the run does not
+            have, or a run without any score from 0 to 1.
     """
     for name, value, low, high in (
         ("power", power, 0, 1),
@@ -132,13 +136,14 @@ def plan(
         if not low < value < high:
             raise QBenchError(f"{name} must lie between {low} and {high}, not {value:g}.")
     wanted = difference / 100
+    left_out: tuple[str, ...] = ()
     stated = {"--flip-rate": flip_rate, "--design-effect": design_effect, "--items": items}
     if run is not None and (unheard := [option for option, value in stated.items() if value is not None]):
         raise QBenchError(
             f"A finished sweep says itself how its items flip, so {' and '.join(unheard)} would change nothing; leave it out, or the sweep."
         )
     if run is not None:
-        name, categories = _pilot(Path(run), level)
+        name, categories, left_out = _pilot(Path(run), level)
     elif flip_rate is not None and level is not None:
         raise QBenchError(
             f"A flip rate that is stated belongs to no level; leave out --level {level}, or name a sweep."
@@ -182,11 +187,12 @@ def plan(
                 items_needed(planned, wanted, n_templates, **options) if n_templates else None,
             )
         )
-    return Plan(wanted, power, confidence, name, tuple(needed))
+    return Plan(wanted, power, confidence, name, tuple(needed), left_out)
 
 
-def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, Noise, int, int, int]]]:
-    """Name of the level, and the noise of each category as seen and as planned with, its templates, items of each, and strata."""
+def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, Noise, int, int, int]], tuple[str, ...]]:
+    """Name of the level, and the noise of each category as seen and as planned with, its templates, items of each, and strata; and the
+    tasks that no number of points can be wanted of."""
     sweep = read_sweep(run)
     others = [name for name in sweep.levels if name != sweep.baseline]
     if level is None:
@@ -196,7 +202,13 @@ def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, No
     baseline, other = sweep.run(sweep.baseline), sweep.run(level)
     scores = Scores.of([pair_levels(baseline, [other], task) for task in sweep.tasks])
     found = []
-    for category in dict.fromkeys(scores.category.tolist()):
+    left_out = tuple(dict.fromkeys(scores.task[~scores.is_share].tolist()))
+    if not scores.is_share.any():
+        raise QBenchError(
+            f"{', '.join(left_out)} has scores in a unit of its own, in which a difference of percentage points means nothing; give a "
+            "pilot of tasks that are scored from 0 to 1."
+        )
+    for category in dict.fromkeys(scores.category[scores.is_share].tolist()):
         members = (scores.category == category) & scores.asked[:, 0]
         design = Design.of(scores.template[members], scores.stratum[members])
         seen = noise(scores.baseline[members], scores.levels[members, 0], design)
@@ -205,4 +217,4 @@ def _pilot(run: Path, level: str | None) -> tuple[str, list[tuple[str, Noise, No
         n_strata = len(design.weight)
         planned = cautious(seen, n_templates, n_items, n_strata)
         found.append((category, seen, planned, n_templates, round(n_items), n_strata))
-    return level, found
+    return level, found, left_out

@@ -51,13 +51,20 @@ def sample(
 
 
 def write_run(
-    folder: Path, tasks: Mapping[str, list[Sample]], *, bits: float = 16.0, bank: Mapping[str, str] = BANK
+    folder: Path,
+    tasks: Mapping[str, list[Sample]],
+    *,
+    bits: float = 16.0,
+    bank: Mapping[str, str] = BANK,
+    higher_is_better: Mapping[str, bool] | None = None,
 ) -> None:
-    """Write one level."""
+    """Write one level; without a word on the metrics as runs were written before there was one."""
     cells = {}
     for task, samples in tasks.items():
         n_failed = sum(line["failed"] is not None for line in samples)
         cells[task] = {**records.write_samples(folder, task, samples), "n_failed": n_failed, "seconds": 1.5}
+        if higher_is_better is not None:
+            cells[task]["higher_is_better"] = dict(higher_is_better)
     records.write_json(
         folder / records.RUN_FILE,
         {

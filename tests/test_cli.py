@@ -174,6 +174,8 @@ def test_bad_input_is_one_sentence_and_status_2(
         ["sweep", "--model", "/nope"],
         ["sweep", "--levels", "fp16,q44"],
         ["sweep", "--formats", "pdf"],
+        ["sweep", "--until", "decided", "--target", "items"],
+        ["sweep", "--levels", "fp16", "--no-noise-floor"],
         ["sensitivity", "--tasks", "sums=qbench_logik,gsm8k"],
         ["sensitivity", "--model", "/nope"],
         ["sensitivity", "--formats", "q8,nf4"],

@@ -104,8 +104,19 @@ def test_the_interval_of_an_advantage_holds_the_truth_in_93_of_100_samples(own: 
 def test_a_random_order_reaches_the_chance_correlation_once_in_twenty() -> None:
     # Large n: Spearman's coefficient is normal with standard deviation 1 / sqrt(n - 1) (Kendall & Gibbons).
     assert chance_correlation(101, rng=rng()) == pytest.approx(1.6449 / 10, abs=0.01)
-    # n = 5, all 120 orders: 1 and four of 0.9 are 5 of 120, the next (0.8, three more) make 8 of 120, so 0.8 is the 95 % quantile.
-    assert chance_correlation(5, rng=rng()) == pytest.approx(0.8, abs=1e-9)
+    # n = 5, all 120 orders: 1 and four of 0.9 are 5 of 120 (4.2 %), three of 0.8 make 8 of 120 (6.7 %): below 0.9, not below 0.8.
+    assert chance_correlation(5, rng=rng()) == pytest.approx(0.9, abs=1e-9)
+    assert math.isnan(chance_correlation(5, confidence=0.999, rng=rng()))
+
+
+@pytest.mark.parametrize("n", [5, 6, 7])
+def test_chance_stays_below_it_in_every_order_that_there_is(n: int) -> None:
+    # Spearman's own formula on every order; of whole numbers, so that nothing is rounded.
+    squares = [sum((a - b) ** 2 for a, b in enumerate(order)) for order in itertools.permutations(range(n))]
+    found = [1 - 6 * square / (n * (n**2 - 1)) for square in squares]
+    bar = chance_correlation(n, rng=rng())
+    reached = [sum(value >= at - 1e-9 for value in found) / len(found) for at in (bar, bar - 12 / (n * (n**2 - 1)))]
+    assert reached[0] <= 0.05 < reached[1]  # and no lower bar would do
 
 
 def test_depth_is_a_rival_in_either_direction() -> None:

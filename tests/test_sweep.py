@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,9 @@ from qbench.errors import (
     TemplateError,
 )
 from qbench.harness import find_tasks
+from qbench.pairing import Direction
 from qbench.records import Sweep, samples_path
+from qbench.report import read_table
 from qbench.sweep import sweep
 
 LEAF = "qbench_numerical_arithmetic"
@@ -111,6 +114,24 @@ def test_examples_that_are_drawn_at_random_are_the_same_at_every_level(
         prompt.count(" is ") == 2 for prompt in prompts[0]
     )  # two sentences with their colour in front of one without
     assert all(asked == prompts[0] for asked in prompts)
+
+
+def test_a_run_says_of_each_metric_what_its_task_says(
+    finished: Sweep, own_tasks: Path, random_llama: Path, tmp_path: Path
+) -> None:
+    assert finished.run("q2").higher_is_better("colours") == {"acc": True, "acc_norm": True}
+    assert finished.run("q2").higher_is_better(LEAF)["score"] is True
+    turned = tmp_path / "tasks"
+    turned.mkdir()
+    text = (own_tasks / "colours.yaml").read_text()  # the same task, whose author calls its accuracy an error
+    (turned / "errors.yaml").write_text(
+        text.replace("task: colours", "task: errors").replace("better: true", "better: false")
+    )
+    options: dict[str, Any] = {"include_path": [turned], "noise_floor": False, "levels": ["fp16", "q2"]}
+    run = run_sweep(random_llama, tmp_path / "run", tasks=["errors"], **options)
+    assert run.run("q2").higher_is_better("errors") == {"acc": False, "acc_norm": False}
+    (row,) = read_table(tmp_path / "run").rows
+    assert (row.name, row.metric, row.direction) == ("errors", "acc_norm", Direction.LOWER)
 
 
 def test_a_run_says_where_it_comes_from(finished: Sweep) -> None:
@@ -307,6 +328,12 @@ def test_bad_names_fail_before_anything_is_loaded(
 ) -> None:
     with pytest.raises(error, match=message):
         run_sweep(random_llama, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_field_that_no_document_has_is_refused_before_the_model_is_loaded(own_tasks: Path, tmp_path: Path) -> None:
+    with pytest.raises(QBenchError, match=r"No document has a field 'color'\. Did you mean colour\?"):
+        run_sweep(tmp_path / "no-model", tmp_path / "run", tasks=["colours"], include_path=[own_tasks], by="color")
     assert not (tmp_path / "run").exists()
 
 

@@ -14,15 +14,17 @@ from typing import Any
 from qbench.errors import QBenchError, RunError, did_you_mean
 from qbench.pages.folder import write_folder
 from qbench.records import Sweep, read_sweep
-from qbench.report.compute import build
+from qbench.report.compute import NO_FRESH_ITEMS, build
 from qbench.report.table import Settings, Table, read_target
 from qbench.report.terminal import summary
+from qbench.stats import Target
 
 __all__ = [
     "DEFAULT_FORMATS",
     "FORMATS",
     "Report",
     "Table",
+    "check_asked",
     "check_formats",
     "read_table",
     "report",
@@ -122,6 +124,26 @@ def check_formats(formats: Sequence[str]) -> None:
             raise QBenchError(
                 f"There is no report format {name!r}.{did_you_mean(name, FORMATS)} Choose from {', '.join(FORMATS)}."
             )
+
+
+def check_asked(
+    *,
+    levels: Sequence[str] | None = None,
+    noise_floor: bool = True,
+    until: str | None = None,
+    target: str = "templates",
+) -> None:
+    """Refuse a sweep whose report would be refused, before anything is asked; see `qbench.sweep.sweep`, whose own levels are several.
+
+    Raises:
+        QBenchError: nothing to compare with the baseline, or a sequential sweep that is to say something about fresh items.
+    """
+    if read_target(target) is Target.ITEMS and until is not None:
+        raise QBenchError(f"{NO_FRESH_ITEMS} Leave out --until or --target items.")
+    if levels is not None and len(levels) < 2 and not noise_floor:
+        raise QBenchError(
+            "Without a noise floor one level leaves nothing to compare; name another with --levels, or leave out --no-noise-floor."
+        )
 
 
 def write_report(table: Table, folder: Path | None, formats: Sequence[str]) -> Report:

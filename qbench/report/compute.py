@@ -41,6 +41,10 @@ from qbench.stats import (
     template_differences,
 )
 
+NO_FRESH_ITEMS = (
+    "A sequential sweep is stopped by what it says about other templates like these, and which templates it asks depends on that; "
+    "--target items needs a sweep of a fixed size."
+)
 MAX_VALUES = 100  # of a field that a report is broken down by; more is an identifier, not a group
 
 
@@ -94,10 +98,7 @@ def build_table(
     scores = Scores.of([pair_levels(baseline, [run for run, _ in others], task, select=select) for task in tasks])
     shares = next((tuple(run.info["shares"]) for run, _ in levels.values() if "shares" in run.info), None)
     if shares and settings.target is Target.ITEMS:
-        raise QBenchError(
-            "A sequential sweep was stopped by what it says about other templates like these, and which templates it asked depends on "
-            "that; --target items needs a sweep of a fixed size."
-        )
+        raise QBenchError(NO_FRESH_ITEMS)
     compute = Sequential(names[1:], settings, shares) if shares else Statistics(names[1:], settings)
     breakdown = _breakdown(scores, compute, settings.by) if settings.by else ()
     rows = _rows(scores, compute)
@@ -201,20 +202,28 @@ def _breakdown(scores: Scores, compute: Statistics, by: str) -> tuple[Row, ...]:
     """One row for each value of a field of the documents; items whose document lacks it are in none.
 
     Raises:
+        QBenchError: `check_field` refuses the field.
+    """
+    names = check_field(by, scores.documents)
+    values = np.array([str(document[by]) if by in document else None for document in scores.documents], dtype=object)
+    return tuple(_with_holm([compute.row(scores, values == value, Kind.FIELD, value) for value in names]))
+
+
+def check_field(by: str, documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The values of a field that a report is to be broken down by, in order.
+
+    Raises:
         QBenchError: no document has the field, or its values are too many to be groups.
     """
-    values = np.array([str(document[by]) if by in document else None for document in scores.documents], dtype=object)
-    found = {value for value in values if value is not None}
+    found = {str(document[by]) for document in documents if by in document}
     if not found:
-        known = sorted({str(name) for document in scores.documents for name in document})
+        known = sorted({str(name) for document in documents for name in document})
         raise QBenchError(f"No document has a field {by!r}.{did_you_mean(by, known)} There are: {', '.join(known)}.")
     if len(found) > MAX_VALUES:
         raise QBenchError(
             f"The field {by!r} has {len(found)} values; a breakdown shows at most {MAX_VALUES}. Choose a coarser field."
         )
-    return tuple(
-        _with_holm([compute.row(scores, values == value, Kind.FIELD, value) for value in sorted(found, key=_natural)])
-    )
+    return sorted(found, key=_natural)
 
 
 def _hallucination(scores: Scores, compute: Statistics) -> tuple[Row, ...]:

@@ -106,7 +106,12 @@ def finding(row: Row, cell: Cell, confidence: float) -> str:
         return sign
     if not row.is_share:
         return f"{sign} {plain(effect)}"
-    return f"{sign} {MISSING if effect > 1 else percent(effect)}"
+    return f"{sign} {MISSING if _is_unseen(cell) else percent(effect)}"
+
+
+def _is_unseen(cell: Cell) -> bool:
+    """Whether no difference that shares can have would show."""
+    return cell.verdict is Verdict.UNDECIDED and cell.minimum_detectable_effect > 1
 
 
 def is_same(table: Table, cell: Cell) -> bool:
@@ -130,6 +135,9 @@ def marks(table: Table, rows: Iterable[Row]) -> set[str]:
 def legend(table: Table) -> list[tuple[str, str]]:
     """Every mark and what it means."""
     margin, level = f"{table.settings.margin:g}", f"{100 * table.settings.confidence:g} %"
+    cells = [cell for row in table.rows for cell in row.cells if row.is_share]
+    unseen = any(_is_unseen(cell) for cell in cells)
+    dash = ", a dash where it is more than 100 points" if unseen else ""
     return [
         ("↓", f"degraded: the whole {level} interval lies below 0 and reaches beyond the margin"),
         ("↓↓", "degraded also after Holm's correction for all categories and tasks at this level"),
@@ -137,8 +145,7 @@ def legend(table: Table) -> list[tuple[str, str]]:
         ("↑", "improved: the whole interval lies above 0 and reaches beyond the margin"),
         (
             "?",
-            f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power, or a dash "
-            "where they show none",
+            f"undecided; behind it the smallest true difference that this many templates show with {100 * POWER:g} % power{dash}",
         ),
         (MISSING, "not estimable, which is not 0"),
     ]
@@ -338,8 +345,11 @@ def origin(table: Table) -> list[tuple[str, str]]:
 def method(table: Table) -> str:
     """How the numbers were made, for the foot of a report: of the ways in which the intervals of this table were made, and no more."""
     weights = "Differences are paired on items and averaged with equal weight over templates, then subcategories, then categories."
+    unit = "templates" if has_templates(table) else "items"
     made = "; ".join(
-        f"{n} by {WAYS[way].format(n_resamples=table.settings.n_resamples)}" for way, n in ways(table) if way in WAYS
+        f"{n} by {WAYS[way].format(unit=unit, n_resamples=table.settings.n_resamples)}"
+        for way, n in ways(table)
+        if way in WAYS
     )
     floor = (
         " None is narrower than that of independent items."
@@ -362,9 +372,9 @@ def ways(table: Table) -> list[tuple[str, int]]:
 
 _SCORE = ", joined with Tango's score interval, as few items flipped"
 WAYS = {
-    BOOTSTRAP_T: "a studentised bootstrap of templates within subcategories ({n_resamples:,} resamples)",
-    STUDENT_T: "Student's t over templates",
-    T_AND_SCORE: f"Student's t over templates{_SCORE}",
+    BOOTSTRAP_T: "a studentised bootstrap of {unit} within subcategories ({n_resamples:,} resamples)",
+    STUDENT_T: "Student's t over {unit}",
+    T_AND_SCORE: "Student's t over {unit}" + _SCORE,
     T_OVER_ITEMS: "Student's t over the items of each template",
     T_OVER_ITEMS_AND_SCORE: f"Student's t over the items of each template{_SCORE}",
 }

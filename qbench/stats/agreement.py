@@ -1,5 +1,6 @@
 """Does a prediction agree with what was measured? Ranks, ratios, and how far either could be chance."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ Array = NDArray[np.float64]
 
 MIN_UNITS = 5
 """Fewer pairs than these say nothing about an order: of four, one order in twelve is the right one or its reverse."""
+ALL_ORDERS = 7
+"""Units of which all orders (5,040) are fewer than the resamples that else stand for them."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,19 @@ def prediction_reach(predicted: ArrayLike, measured: ArrayLike, *, confidence: f
 
 
 def chance_correlation(n: int, *, confidence: float = 0.95, n_resamples: int = 9999, rng: np.random.Generator) -> float:
-    """The rank correlation that a random order of n units does not reach, with this confidence (one-sided, from random permutations)."""
+    """The rank correlation that a random order of n units stays below, with this confidence: the smallest that is reached no more often.
+
+    One-sided, from all orders of up to `ALL_ORDERS` units and from random ones of more. NaN where even the right order is not so rare.
+    """
     if n < MIN_UNITS:
         return math.nan
-    orders = rng.permuted(np.tile(np.arange(n, dtype=float), (n_resamples, 1)), axis=1)
-    return float(np.quantile(_spearman(orders, np.arange(n, dtype=float)), confidence, method="higher"))
+    right = np.arange(n, dtype=float)
+    every = list(itertools.permutations(right)) if n <= ALL_ORDERS else []
+    orders = np.array(every) if every else rng.permuted(np.tile(right, (n_resamples, 1)), axis=1)
+    found, counts = np.unique(_spearman(orders, right), return_counts=True)
+    reached = np.cumsum(counts[::-1])[::-1]
+    rare = found[reached <= (1 - confidence) * len(orders)]
+    return float(rare[0]) if rare.size else math.nan
 
 
 def median_ratio(predicted: ArrayLike, measured: ArrayLike, *, confidence: float = 0.95) -> Agreement:

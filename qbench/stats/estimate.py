@@ -73,7 +73,7 @@ class Estimate:
     so few flips says, and not as far to both sides: never 0 for want of data."""
     interval: Interval
     p_value: float
-    """Two-sided, of the value 0: below 1 - confidence exactly where the interval leaves 0 out."""
+    """Two-sided, of the value 0: at most 1 - confidence exactly where the interval leaves 0 out."""
     n_items: int
     """Items with a score on both sides. Failed items are not among them."""
     n_templates: int

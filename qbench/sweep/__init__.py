@@ -8,9 +8,10 @@ A sweep that ends when everything is decided asks in looks that were declared be
 reading room's word; here it only says what is asked next.
 """
 
+import itertools
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.models import nano_path, open_model
 from qbench.progress import Progress
 from qbench.records import REPEAT
-from qbench.report.compute import verdicts
+from qbench.report.compute import check_field, verdicts
 from qbench.report.table import Settings
 from qbench.sweep.cells import Bench, Cell, run_level
 from qbench.sweep.plan import Plan, check_levels, described, folder_of, write_plan
@@ -61,6 +62,7 @@ def sweep(
     until: str | None = None,
     margin: float = 2.0,
     confidence: float = 0.95,
+    by: str | None = None,
     progress: bool = True,
 ) -> records.Sweep:
     """Evaluate a model at several levels and write everything down.
@@ -88,13 +90,15 @@ def sweep(
             margin (see `qbench.stats.sequential`). What is asked is a part of what is asked without it.
         margin: percentage points of loss that are declared, beforehand, not to matter; written down before the first item is asked.
         confidence: of the intervals, with ``until`` of all looks at once; written down likewise.
+        by: a field of the documents that the report is to be broken down by. It changes nothing that is asked; that there is one is checked
+            before anything is.
         progress: show a progress bar.
 
     Returns:
         The finished sweep, as `qbench.records.read_sweep` reads it.
 
     Raises:
-        QBenchError: an unknown level or task, no such model, or a run folder with another plan.
+        QBenchError: an unknown level, task or field, no such model, or a run folder with another plan.
     """
     check_levels(levels)
     if until is not None:
@@ -115,6 +119,8 @@ def sweep(
     with Progress("cell", shown=progress) as bar:
         with quiet():
             loaded = load_tasks(manager, names, num_fewshot, seed)
+            if by is not None:
+                check_field(by, [dict(document) for task in loaded.values() for document in _asked(task, limit)])
             started = time.perf_counter()
             lm = open_model(
                 model_backend,
@@ -189,6 +195,11 @@ def _check_looks(until: str, levels: Sequence[str], limit: int | None) -> None:
 
 def _n_items(task: Any, limit: int | None) -> int:
     return len(task.eval_docs) if limit is None else min(limit, len(task.eval_docs))
+
+
+def _asked(task: Any, limit: int | None) -> Iterator[Mapping[str, Any]]:
+    """The documents of a task that are asked."""
+    return itertools.islice(iter(task.eval_docs), limit)
 
 
 # ---------------------------------------------------------------- looks
