@@ -454,6 +454,13 @@ def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
         assert "–" in text
 
 
+def test_a_name_in_a_sentence_is_no_link_and_an_interval_is_none_either(tmp_path: Path) -> None:
+    made = synthetic(2, formats=("q4",), probes=("[x](https://evil.example)",))
+    (finding, *_) = re.findall(r"^\* At q4 on .*", markdown(computed(made, tmp_path)), flags=re.MULTILINE)
+    assert r"on \[x\](https\://evil.example), " in finding
+    assert re.search(r" \[\d\.\d+, \d\.\d+\] nats", finding)
+
+
 def test_a_single_sequence_has_no_end_to_draw_and_no_plural(tmp_path: Path) -> None:
     maps = computed(synthetic(2, formats=("q8", "q4"), n_sequences=1), tmp_path)
     assert all(record["low"] is None for record in records(charts.pareto(maps)) + records(charts.agreement(maps)))

@@ -22,6 +22,7 @@ from qbench import records
 from qbench.cli import main
 from qbench.errors import QBenchError, RunError
 from qbench.pages.figures import DATA
+from qbench.pages.markdown import safe
 from qbench.pairing import pair_levels
 from qbench.report import Report, charts, report, summary
 from qbench.report.expected import Placement, place, scopes, statements
@@ -432,6 +433,17 @@ def test_the_first_lines_say_what_broke_by_how_much_and_how_sure(result: Report)
         for end in (cells[worst].difference.value, *cells[worst].difference.interval)
     )
     assert f"{value} [{low}, {high}]" in lines[2][3]
+
+
+def test_no_text_becomes_a_link() -> None:
+    text = "https://evil.example (www.x.yz) HTTP://a.b/c?d=e a@b.c mailto:a_b+c@d-e.f xmpp:a@b.c/d"
+    said = safe(text)
+    # The spec's extended autolinks; addresses of mail are looked for where escapes have become what they stand for.
+    assert not re.search(r"(?:https?|ftp)://|www\.", said, re.IGNORECASE)
+    shown = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", said)
+    assert not re.search(r"[\w.+-]+@[\w-]+\.[\w.-]+", shown)
+    assert shown.replace("\u2060", "") == text  # which has no width
+    assert safe("org/model@main nano 3:4 a//b www") == "org/model@main nano 3:4 a//b www"
 
 
 def test_markdown_shows_hostile_text_as_text(tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def render(maps: Maps) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A sentence of ours with names from files in it; its intervals are no links and stay as they are."""
-    return re.sub(r"\\([\[\]])", r"\1", safe(text, None))
+    """A sentence of ours with names from files in it; intervals are no links and stay as they are."""
+    return re.sub(r"\\\[([-−–+\d.,e ]+)\\\](?!\()", r"[\1]", safe(text, None))
 
 
 def _list(lines: Iterator[str]) -> str:

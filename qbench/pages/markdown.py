@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+WORD_JOINER = "\u2060"  # has no width
 LONGEST_TEXT = 240  # characters of a value from a document or a name from a file
 
 
@@ -13,7 +14,12 @@ def as_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, is_text: boo
 
 
 def safe(text: str, longest: int | None = LONGEST_TEXT) -> str:
-    """Text from files shown as text: nothing in it can end a cell, start a tag or become a link."""
+    """Text from files shown as text: nothing in it can end a cell, start a tag or become a link.
+
+    Nor what GitHub's Markdown links by itself (GFM 0.29, section 6.9): an escape keeps it from ``https://`` and ``www.``, and since it
+    looks for addresses of mail after it has read the escapes, a mark of no width parts those behind their @.
+    """
     one_line = " ".join(text.split())
     shortened = one_line if longest is None or len(one_line) <= longest else one_line[:longest] + "…"
-    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", shortened)
+    escaped = re.sub(r"([\\`*\[\]<>|&]|:(?=//)|(?<=www)\.)", r"\\\1", shortened, flags=re.IGNORECASE)
+    return re.sub(r"(?<=[\w.+-])@(?=[\w.-]*\.\w)", f"@{WORD_JOINER}", escaped)
