@@ -8,7 +8,9 @@ import math
 import re
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import jsonschema
 import numpy as np
 import pyarrow.parquet
 import pytest
+import scipy.stats
 from handmade import bank_item, sample, write_plan, write_run, write_sweep
 
 from qbench import records
 from qbench.cli import main
+from qbench.compare import compare
 from qbench.errors import QBenchError, RunError
 from qbench.pages.figures import DATA
 from qbench.pages.markdown import safe
@@ -27,9 +31,9 @@ from qbench.pairing import pair_levels
 from qbench.report import Report, charts, report, summary
 from qbench.report.expected import Placement, place, scopes, statements
 from qbench.report.latex import escape
-from qbench.report.table import Cell, Kind, Row, Table
+from qbench.report.table import Cell, Kind, Looks, Row, Table
 from qbench.report.tidy import neutral
-from qbench.report.wording import label, most_flipped
+from qbench.report.wording import label, most_flipped, not_estimable
 from qbench.stats import (
     Design,
     Estimate,
@@ -222,6 +226,33 @@ def test_the_cliff_is_degraded_and_the_noise_floor_is_not(result: Report) -> Non
         assert cell(result.table, name, "fp16-repeat").verdict in (Verdict.WITHIN_MARGIN, Verdict.UNDECIDED)
 
 
+def test_what_breaks_first_follows_the_bits_and_not_the_order_typed(sweep_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(sweep_dir, folder)
+    plan = json.loads((folder / "sweep.json").read_text())
+    write_plan(folder, ["fp16", "q2", "q4", "q8"], plan["tasks"])
+    found = report(folder, formats=("md",), n_resamples=N_RESAMPLES)
+    assert found.table.compared == ("fp16-repeat", "q2", "q4", "q8")
+    assert found.table.ladder == ("q8", "q4", "q2")
+    assert "going down, q4 is the first level" in text(found, "md")  # q2 lost more, and comes later
+
+
+def test_what_few_items_would_show_is_not_read_off_an_interval_that_was_cut(tmp_path: Path) -> None:
+    documents = [{"question": f"{i}?"} for i in range(2)]
+    for level, scores in (("fp16", (1.0, 1.0)), ("q2", (1.0, 0.0))):
+        lines = [sample(document, i, scores[i]) for i, document in enumerate(documents)]
+        write_run(tmp_path / level, {"theirs": lines})
+    write_plan(tmp_path, ["fp16", "q2"], ["theirs"])
+    result = report(tmp_path, n_resamples=N_RESAMPLES)
+    found = cell(result.table, "theirs", "q2")
+    assert tuple(found.difference.interval) == (-1, 1)
+    # Student's t of the differences 0 and -1: mean -1/2, standard error 1/2, so 12.706 / 2 to either side, before it is cut.
+    student = scipy.stats.t.ppf(0.975, 1) / 2
+    assert found.minimum_detectable_effect == pytest.approx(student * (1.959964 + 0.841621) / 1.959964, rel=1e-5)
+    assert "−50.0 [−100.0, +100.0] ? – |" in text(result, "md")
+    assert "a dash where it is more than 100 points" in text(result, "md")
+
+
 def test_a_wider_margin_lets_more_pass(sweep_dir: Path) -> None:
     table = report(sweep_dir, formats=(), margin=30.0, n_resamples=N_RESAMPLES).table
     assert cell(table, "logic", "q4").verdict is Verdict.WITHIN_MARGIN
@@ -313,6 +344,11 @@ def test_one_template_is_not_estimable_and_prints_a_dash(tmp_path: Path) -> None
         reason in " ".join(written.split()) for written in (text(result, "md"), text(result, "html"), str(result))
     )
     assert reason.replace("--", "-{}-") in file(result, "tables.tex")
+    looked = replace(result.table, looks=Looks((0.5, 1.0), (0.99, 0.96)))  # where --target items alone would be refused
+    assert not_estimable(looked) == [
+        "No interval for logic: with one template in each subcategory nothing is known about others; of a sweep of a fixed size, "
+        "without --until, --target items gives intervals for fresh items of the same templates."
+    ]
     assert ",nan," not in text(result, "csv")
     assert json.loads(text(result, "json"))["rows"][0]["cells"][0]["difference"]["interval"] == {
         "low": None,
@@ -833,6 +869,46 @@ def test_the_methods_paragraph_says_what_was_computed(tmp_path: Path) -> None:
         assert words in methods
     assert "failed" not in methods
     assert re.search(r"@misc\{qbench,.*?year += \{20\d\d\}", file(written, "references.bib"), re.DOTALL)
+
+
+def test_the_foot_says_how_these_intervals_were_made(sweep_dir: Path, result: Report, tmp_path: Path) -> None:
+    """In the page and the Markdown, as in the paragraph for a paper: by their kinds, with the number of each."""
+    made = Counter(
+        found.difference.method for row in result.table.rows for found in row.cells if not found.is_identical
+    )
+    foot = text(result, "md").split("## How these numbers were made")[1]
+    assert (
+        f"{made['bootstrap-t']} by a studentised bootstrap of templates within subcategories ({N_RESAMPLES:,} resamples)"
+        in foot
+    )
+    assert f"{made['t and score']} by Student's t over templates, joined with Tango's score interval" in foot
+    for level, loss in (("a", 0.0), ("b", 0.2)):
+        lines = [sample({"question": f"{i}?"}, i, float(i >= loss * 400)) for i in range(400)]
+        write_run(tmp_path / level, {"theirs": lines})
+    compared = compare(tmp_path / "a", [tmp_path / "b"], out=tmp_path / "out")
+    foot = text(compared, "md").split("## How these numbers were made")[1]
+    assert "were made: 1 by Student's t over items." in foot  # 400 items of one task: nothing was resampled
+    assert "resampl" not in foot
+
+
+def test_what_is_not_known_of_a_run_is_left_out(tmp_path: Path) -> None:
+    for level in ("a", "b"):
+        folder = tmp_path / level
+        folder.mkdir()
+        lines = [sample({"question": f"{i}?"}, i, float(i % 3 > 0)) for i in range(30)]
+        text_of = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / "samples_theirs_2026-01-01T00-00-00.000000.jsonl").write_text(text_of, encoding="utf-8")
+    result = compare(tmp_path / "a", [tmp_path / "b"], out=tmp_path / "out")
+    foot = text(result, "md").split("## How these numbers were made")[1]
+    assert "* " not in foot  # neither a model nor a bank, nor a seed of None
+    assert "None" not in foot.replace("None is narrower", "")
+
+
+def test_the_ranks_of_the_schema_are_called_by_what_they_are(result: Report) -> None:
+    described = json.loads(file(result, "report.schema.json"))["$defs"]["Rank"]["properties"]
+    assert "lowest number (the greatest loss)" in described["best"]["description"]
+    assert "highest number (the least loss)" in described["worst"]["description"]
+    assert all(rank.best <= rank.rank <= rank.worst for ranks in result.table.ranking.values() for rank in ranks)
 
 
 def test_a_noise_floor_without_noise_is_called_identical(tmp_path: Path) -> None:
