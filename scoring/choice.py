@@ -3,6 +3,7 @@
 Right are the label alone in any dress (``(b)``, ``**B.**``, ``Option B``), the label with its own option ("B: London", "London (B)"),
 and the option alone. Two labels, a negated label, or a label with another option's text are misses. A reason may follow the label after
 punctuation or "because", as long as it names no other label or option. What is both a label and the text of another option is the label.
+With ``noun: bag`` the label may also stand behind that word: "Bag B", "The bag with the best chance is B".
 """
 
 import re
@@ -17,20 +18,22 @@ from qbench.scoring.text import normal
 from qbench.scoring.tolerance import texts
 from qbench.scoring.verdict import Unreadable, Verdict
 
-FIELDS = ("labels", "options")
+FIELDS = ("labels", "options", "noun")
 
-LEAD_IN = re.compile(
+LEAD_IN = (
     r"(?:(?:so|thus|therefore|clearly|definitely|certainly|obviously|only),? )?"
     r"(?:(?:i|i'd|we|i would) (?:think|believe|choose|pick|select|say|go with)(?: that)? ?)?(?:it is|it's|it must be|must be|there is)? ?"
-    r"(?:(?:the |my )?(?:(?:correct|right|best|final) )?(?:answer|option|choice|letter)(?: (?:is|would be|must be))?)?[ :]*",
-    re.IGNORECASE,
+    r"(?:the (?!wrong|worst|worse|other|second|least)(?:[a-z]+ )?{noun} (?:(?:with|that|which|of) (?:[^\s.!?]+ ){{1,6}}?)?"
+    r"(?:is|would be|must be):? )?"
+    r"(?:(?:the |my )?(?:(?:correct|right|best|final) )?(?:answer|option|choice|letter|{noun})(?: (?:is|would be|must be))?)?[ :]*"
 )
-BARE_LEAD_IN = re.compile(r"(?:(?:the )?(?:correct|right|best|final) )?(?:option|choice|letter):? ?", re.IGNORECASE)
+BARE_LEAD_IN = r"(?:(?:the )?(?:correct|right|best|final) )?(?:option|choice|letter|{noun}):? ?"
 TAIL = re.compile(
-    r",? (?:because|since|as|is (?:the )?(?:correct|right|best|true)(?: (?:answer|option|choice|one))?|for sure|only)\b",
+    r",? (?:because|since|as|with|at|is (?:the )?(?:correct|right|best|true)(?: (?:answer|option|choice|one))?|for sure|only)\b",
     re.IGNORECASE,
 )
 REMARK = re.compile(r"\([^()]*\)")
+SIGNS = ("-", "=", "→", "≈")  # between a label and what is said of it: B = 0.79
 WITH_LABEL = r",? (?:which is |that is )?[(\[]?(?:option |choice |answer )?[(\[]?(?P<label>{})[)\]]?"
 AROUND_SIGN = re.compile(r" ?([-=+*/<>^,()]) ?")
 ITSELF = re.compile(r"[-–—:=→ ]*(?:is )?")  # between a label and its option
@@ -51,6 +54,10 @@ class Spec:
     """One label at the start of a text, bracketed or not."""
     named: re.Pattern[str]
     """A label anywhere in a text, written as such: not the article in "a city"."""
+    lead_in: re.Pattern[str]
+    """What may stand before a label behind a marker."""
+    bare_lead_in: re.Pattern[str]
+    """What may stand before a label without a marker."""
     option: re.Pattern[str]
     """An option at the start of a text, and what may follow it: its label, or that it is correct."""
 
@@ -72,14 +79,19 @@ def read_spec(answer: Mapping[str, Any]) -> Spec:
     target = str(answer.get("target"))
     if target not in labels:
         raise AnswerSpecError(f"The target {target!r} of a choice is none of its labels {list(labels)}.")
-    said = {normal(str(text)): str(label) for label, text in options.items()}
+    said = {
+        normal(str(text)): str(label) for label, text in options.items() if text
+    }  # fewer options leave labels without text
     any_label, any_text = _any_of(labels), _any_of(said)
+    noun = re.escape(str(answer["noun"])) if answer.get("noun") else "(?!)"
     return Spec(
         target,
         labels,
         said | {_squeezed(text): label for text, label in said.items() if _squeezed(text) not in said},
         re.compile(rf"[(\[{{]?(?P<label>{any_label})(?![\w'])(?P<close>[)\]}}.:,;!-]*)", re.IGNORECASE),
         re.compile(rf"(?<!\w)(?:{any_label})(?![\w'])(?! [a-z])"),
+        re.compile(LEAD_IN.format(noun=noun), re.IGNORECASE),
+        re.compile(BARE_LEAD_IN.format(noun=noun), re.IGNORECASE),
         re.compile(
             rf"(?P<option>{any_text})[\"'.*]*(?:{WITH_LABEL.format(any_label)}|{TAIL.pattern})[.!]?", re.IGNORECASE
         ),
@@ -94,7 +106,7 @@ def extract(response: str, spec: Spec) -> Committed:
 def parse(found: Committed, spec: Spec) -> str:
     """Return the one label that the text names."""
     text = plain(found.text or "")
-    lead = (LEAD_IN if found.marked else BARE_LEAD_IN).match(text)
+    lead = (spec.lead_in if found.marked else spec.bare_lead_in).match(text)
     for said in (text, undress(text[lead.end() :]) if lead else text):
         if bare := spec.label.fullmatch(said):
             return spec.spelled(bare["label"])
@@ -110,9 +122,10 @@ def parse(found: Committed, spec: Spec) -> str:
     if match is None:
         raise Unreadable("negated label" if RETRACTION.match(text) else "no label")
     label = spec.spelled(match["label"])
-    rest = text[match.end() :].strip(" -")
-    if rest:
-        _check_rest(label, rest, spec, spaced=not match["close"], marked=found.marked)
+    behind = text[match.end() :].strip()
+    if rest := behind.strip(" -"):
+        spaced = not match["close"] and not behind.startswith(SIGNS)
+        _check_rest(label, rest, spec, spaced=spaced, marked=found.marked)
     return label
 
 

@@ -21,6 +21,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "target": "B",
         "labels": ["A", "B", "C", "D"],
         "options": {"A": "Paris", "B": "London", "C": "Rome", "D": "Not enough data"},
+        "noun": "city",
     },
     "text": {"type": "text", "target": "Paris", "strip_accents": True},
     "boolean": {"type": "boolean", "target": True},
