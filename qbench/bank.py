@@ -22,6 +22,7 @@ import yaml
 from qbench import contexts
 from qbench.errors import BankError, TemplateError, did_you_mean
 from qbench.generators.filler import Later
+from qbench.shapes import ANYTHING, LIST, MAPPING, TEXT, TEXTS, Shape, check
 from qbench.templates import Item, Template, draw
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ def load_items(
     subcategory: str,
     templates: list[Any],
     version: str | float = OWN_VERSION,
-    qb_items: int = DEFAULT_ITEMS,
-    qb_seed: int = DEFAULT_SEED,
+    qb_items: int | str = DEFAULT_ITEMS,
+    qb_seed: int | str = DEFAULT_SEED,
     qb_context_words: Any = None,
     as_choices: bool = False,
     **_: Any,
@@ -115,6 +116,7 @@ def load_items(
 
     Raises:
         TemplateError: a template cannot be read or drawn from.
+        BankError: ``qb_items``, ``qb_seed`` or ``qb_context_words`` is no such number.
     """
     leaf = _leaf(f"qbench_{category}_{subcategory}", category, subcategory, str(version), templates)
     return _splits(leaf, qb_items, qb_seed, sizes=_sizes(qb_context_words), as_choices=as_choices)
@@ -123,8 +125,8 @@ def load_items(
 def load_choices(
     *,
     leaf: str,
-    qb_items: int = DEFAULT_ITEMS,
-    qb_seed: int = DEFAULT_SEED,
+    qb_items: int | str = DEFAULT_ITEMS,
+    qb_seed: int | str = DEFAULT_SEED,
     qb_context_words: Any = None,
     **_: Any,
 ) -> "dict[str, datasets.Dataset]":
@@ -135,7 +137,7 @@ def load_choices(
         qb_items, qb_seed, qb_context_words: as for `load_items`.
 
     Raises:
-        BankError: the bank has no such leaf.
+        BankError: the bank has no such leaf, or a number is none.
     """
     viewed = named_leaf(leaf)
     view = dataclasses.replace(viewed, category=f"choice-{viewed.category}")
@@ -146,21 +148,34 @@ def _sizes(qb_context_words: Any) -> list[int]:
     return contexts.read_sizes(qb_context_words, "qb_context_words") if qb_context_words else []
 
 
+def read_whole(number: Any, name: str, *, least: int) -> int:
+    """A whole number as lm-eval hands it on: ``--model_args`` makes a text of it.
+
+    Raises:
+        BankError: it is none, or smaller than ``least``.
+    """
+    text = str(number)
+    if text.isascii() and text.isdecimal() and len(text) < 19 and int(text) >= least:
+        return int(text)
+    raise BankError(f"{name} takes a whole number, {least} or more, not {number!r}.")
+
+
 def _splits(
-    leaf: Leaf, items: int | str, seed: int | str, *, as_choices: bool = False, sizes: Sequence[int] = ()
+    leaf: Leaf, qb_items: Any, qb_seed: Any, *, as_choices: bool = False, sizes: Sequence[int] = ()
 ) -> "dict[str, datasets.Dataset]":
     import datasets  # slow to import, and only lm-eval needs it
 
+    items, seed = read_whole(qb_items, "qb_items", least=1), read_whole(qb_seed, "qb_seed", least=0)
     declared = json.dumps(dataclasses.asdict(leaf), default=str)
-    if as_choices and not _rows(declared, "test", int(items), int(seed), True, ()):
+    if as_choices and not _rows(declared, "test", items, seed, True, ()):
         raise BankError(
             f"{leaf.task} has no item that can be asked as a forced choice; give its templates distractors."
         )
     return {
         split: datasets.Dataset.from_list(
-            _rows(declared, split, count, int(seed), as_choices, tuple(sizes) if split == "test" else ())
+            _rows(declared, split, count, seed, as_choices, tuple(sizes) if split == "test" else ())
         )
-        for split, count in (("test", int(items)), ("validation", VALIDATION_ITEMS))
+        for split, count in (("test", items), ("validation", VALIDATION_ITEMS))
     }
 
 
@@ -213,12 +228,43 @@ def _leaf(task: str, category: str, subcategory: str, version: str, entries: Any
 
 
 class _TaskLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # five times as fast, where PyYAML has libyaml
-    """Reads task YAMLs; a ``!function`` stays a name, nothing is imported."""
+    """Reads task YAMLs, anybody's; a ``!function`` stays a name, nothing is imported."""
 
 
-_TaskLoader.add_constructor("!function", lambda loader, node: str(loader.construct_scalar(node)))
+class _LeafLoader(_TaskLoader):
+    """Reads the YAML of a leaf, and refuses what YAML takes in silence and no author of a question means."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise _refused(f"{key.value} comes twice; the first would be lost", key)
+            seen.add(key.value)
+        return dict(super().construct_mapping(node, deep=deep))
+
+    def construct_truth(self, node: yaml.ScalarNode) -> bool:
+        if node.value.lower() not in ("true", "false"):
+            raise _refused(
+                f"{node.value} is a truth value in YAML; put the word in quotes, or write true or false", node
+            )
+        return bool(self.construct_yaml_bool(node))
 
 
+def _refused(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
+
+
+class _Function(str):
+    """The name behind a ``!function``."""
+
+
+_TaskLoader.add_constructor("!function", lambda loader, node: _Function(loader.construct_scalar(node)))
+_LeafLoader.add_constructor("tag:yaml.org,2002:bool", _LeafLoader.construct_truth)
+
+INCLUDES = Shape("the path of a file, or a list of them", lambda value: TEXT.fits(value) or TEXTS.fits(value))
+OF_A_TASK = {"task": TEXT, "metadata": MAPPING}
+OF_A_LEAF = {"category": TEXT, "subcategory": TEXT, "templates": LIST, "version": ANYTHING}
+OF_A_LEAF |= dict.fromkeys(("qb_items", "qb_seed", "qb_context_words", "as_choices"), ANYTHING)  # see load_items
 PROBES = ("qbench.probe.Answer", "qbench.probe.Writing", "qbench.probe.Choice")
 
 
@@ -226,40 +272,38 @@ def check_way_of_asking(path: Path) -> None:
     """A task of the bank's kind includes one of its prompts, or names a class of `qbench.probe`.
 
     Raises:
-        BankError: neither, or a class that there is not.
+        BankError: neither, a class that there is not, or no name for the task.
     """
     fields = task_fields(path)
     named = fields.get("class")
     if named is None and "custom_dataset" not in fields:
         raise BankError(f"{path} does not say how it is asked; add the line class: !function {PROBES[0]}")
-    if named is not None and str(named).startswith("qbench.") and named not in PROBES:
+    if named is not None and named not in PROBES:
         raise BankError(
             f"{path} names the class {named}.{did_you_mean(str(named), PROBES)} There are {', '.join(PROBES)}."
         )
+    if named is not None and not isinstance(named, _Function):
+        raise BankError(f"{path} names its class as a text, which lm-eval cannot call; write class: !function {named}")
 
 
 def read_leaf(path: Path) -> Leaf:
     """Read one leaf's YAML.
 
     Raises:
-        BankError: a syntax error, or no ``dataset_kwargs`` with category, subcategory and templates.
+        BankError: a syntax error, no ``task``, no ``dataset_kwargs`` with category, subcategory and templates, or one of another type.
+        TemplateError: a template that cannot be read.
     """
-    if not path.is_file():
-        raise BankError(f"There is no file {path}.")
-    try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(getattr(error, "problem_mark", "")).strip()
-        raise BankError(
-            f"{path} is not valid YAML ({getattr(error, 'problem', error)}{' ' + where if where else ''})."
-        ) from None
-    kwargs = config.get("dataset_kwargs") if isinstance(config, dict) else None
-    if not isinstance(kwargs, dict) or not {"category", "subcategory", "templates"} <= kwargs.keys():
+    fields = _fields(path, _LeafLoader)
+    if "dataset_kwargs" not in fields:
         raise BankError(f"{path} declares no leaf: dataset_kwargs needs category, subcategory and templates.")
-    version = str((_with_includes(config, path).get("metadata") or {}).get("version", OWN_VERSION))
-    return _leaf(
-        config.get("task", path.stem), kwargs["category"], kwargs["subcategory"], version, kwargs["templates"], path
-    )
+    kwargs = fields["dataset_kwargs"]
+    check(kwargs, f"{path}, dataset_kwargs", OF_A_LEAF, required=("category", "subcategory", "templates"))
+    check(fields, str(path), OF_A_TASK, required=("task",), and_others=True)
+    version = str(fields.get("metadata", {}).get("version", OWN_VERSION))
+    try:
+        return _leaf(fields["task"], kwargs["category"], kwargs["subcategory"], version, kwargs["templates"], path)
+    except TemplateError as error:
+        raise TemplateError(f"{path}: {error}") from None
 
 
 def named_leaf(name: str) -> Leaf:
@@ -275,17 +319,31 @@ def named_leaf(name: str) -> Leaf:
 
 
 def task_fields(path: Path) -> dict[str, Any]:
-    """A task's YAML with what it includes, as lm-eval puts them together; functions stay names."""
-    return _with_includes(yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader), path)
+    """A task's YAML with what it includes, as lm-eval puts them together; functions stay names.
+
+    Raises:
+        BankError: a file that there is not or that is no YAML, or one that includes itself.
+    """
+    return _fields(path, _TaskLoader)
 
 
-def _with_includes(config: dict[str, Any], path: Path) -> dict[str, Any]:
-    fields = config
-    while "include" in config:
-        path = (path.parent / config["include"]).resolve()
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
-        fields = {**config, **fields}
-    return fields
+def _fields(path: Path, loader: type[_TaskLoader], includers: tuple[Path, ...] = ()) -> dict[str, Any]:
+    if path.resolve() in [includer.resolve() for includer in includers]:
+        raise BankError(f"{includers[-1]} includes {path.name}, and so itself; include a file of prompts/.")
+    if not path.is_file():
+        raise BankError(f"There is no file {path}{f', which {includers[-1]} includes' if includers else ''}.")
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (yaml.YAMLError, OSError, ValueError) as error:  # ValueError: not UTF-8, or the 30th of February
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise BankError(f"{path} is not valid YAML ({where}{getattr(error, 'problem', error)}).") from None
+    check(config, str(path), {"include": INCLUDES}, and_others=True)
+    named = config.get("include", [])
+    included: dict[str, Any] = {}
+    for name in [named] if isinstance(named, str) else named:
+        included |= _fields(path.parent / name, loader, (*includers, path))
+    return {**included, **config}
 
 
 def leaves(folder: Path | None = None) -> list[Leaf]:

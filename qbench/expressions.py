@@ -23,7 +23,12 @@ from qbench.errors import TemplateError, did_you_mean
 MAX_LENGTH = 1_000  # characters of one expression
 MAX_EXPONENT = 10_000  # keeps 9**9**9 from eating the machine; 2**100 and friends pass
 MAX_ARGUMENT = 10_000  # of factorial, binomial, fibonacci
-MAX_ELEMENTS = 10_000  # of a list, a range or an iteration
+MAX_ELEMENTS = 10_000  # of a range or an iteration
+MAX_BITS = 200_000  # of a number on the way: 60,000 digits, as 10000! has almost
+MAX_ROWS = 20  # of a determinant
+MAX_SYMBOLIC_ROWS = 4  # of one with roots and the like
+MAX_WORK = 500_000  # of one evaluation, a second or so: nodes visited, and what values of many parts cost
+SYMBOLIC_WORK = 100  # of each part of a number that is not rational
 
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
@@ -35,7 +40,7 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
         TemplateError: the expression does not parse, uses a name or a construct that the language lacks, or divides by zero.
     """
     try:
-        return exact(_Interpreter(names, {}).visit(_parse(expression)))
+        return exact(_Interpreter(names, {}, _Budget()).visit(_parse(expression)))
     except TemplateError as error:
         raise TemplateError(f"In the expression {expression!r}: {error}") from None
     except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -128,6 +133,14 @@ def _number(text: str) -> Any:
     return _lowest(Fraction(text))
 
 
+def _det(rows: list[Any]) -> Any:
+    matrix = sympy.Matrix(rows)
+    limit = MAX_ROWS if all(element.is_Rational for element in matrix) else MAX_SYMBOLIC_ROWS
+    if matrix.rows > limit:
+        raise TemplateError(f"det takes at most {limit} rows of such numbers.")
+    return matrix.det()
+
+
 def _range(*bounds: Any) -> list[Any]:
     numbers = range(*(int(bound) for bound in bounds))
     if len(numbers) > MAX_ELEMENTS:
@@ -173,7 +186,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "binomial": _bounded(_of_whole_numbers(math.comb, sympy.binomial), "binomial"),
     "ceiling": _fast(math.ceil, sympy.ceiling),
     "cos": _in_sympy(sympy.cos),
-    "det": _in_sympy(lambda rows: sympy.Matrix(rows).det()),
+    "det": _in_sympy(_det),
     "distinct": _distinct,
     "erf": _in_sympy(sympy.erf),
     "exp": _in_sympy(sympy.exp),
@@ -267,13 +280,62 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
+class _Budget:
+    """The work that is left to one evaluation, all of its loops and iterations together."""
+
+    def __init__(self) -> None:
+        self.left = MAX_WORK
+
+    def spend(self, work: int) -> None:
+        self.left -= work
+        if self.left < 0:
+            raise TemplateError(f"it takes more than {MAX_WORK:,} steps; compute less.")
+
+    def hold(self, value: Any) -> Any:
+        """Pay for a value by its size, so that what doubles at each step ends soon; a value that is too large never is walked whole."""
+        match value:
+            case bool():
+                pass
+            case int():
+                self._pay_bits(value.bit_length())
+            case Fraction():
+                self._pay_bits(value.numerator.bit_length() + value.denominator.bit_length())
+            case str():
+                self.spend(len(value))
+            case list():
+                self.spend(len(value))
+                for element in value:
+                    self.hold(element)
+            case sympy.Basic():
+                self.spend(SYMBOLIC_WORK)
+                for part in value.args:
+                    self.hold(part)
+        return value
+
+    def hold_power(self, base: int | Fraction, exponent: Any) -> None:
+        """Pay for a power of a rational before it is computed."""
+        bits = max(abs(base.numerator), base.denominator).bit_length() * math.ceil(abs(exponent))
+        if abs(base) != 1:
+            self._pay_bits(bits)
+
+    def _pay_bits(self, bits: int) -> None:
+        if bits > MAX_BITS:
+            raise TemplateError(f"a number has more than {MAX_BITS:,} bits; compute with smaller ones.")
+        self.spend(bits >> 3)
+
+
 class _Interpreter(ast.NodeVisitor):
     """Walks an expression. A node without a method of its own is refused by name."""
 
-    def __init__(self, names: Mapping[str, Any], known: dict[str, Any]) -> None:
+    def __init__(self, names: Mapping[str, Any], known: dict[str, Any], budget: _Budget) -> None:
         self.names = names
         self.known = known
         """Names whose values are what the interpreter computes with: those that were read already, and those of loops."""
+        self.budget = budget
+
+    def visit(self, node: ast.AST) -> Any:
+        self.budget.spend(1)
+        return super().visit(node)
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise TemplateError(f"{type(node).__name__} is not part of the template language.")
@@ -298,15 +360,16 @@ class _Interpreter(ast.NodeVisitor):
             return self.generic_visit(node.op)
         if isinstance(left, str | list) or isinstance(right, str | list):
             if isinstance(node.op, ast.Add) and type(left) is type(right):
-                return left + right
+                return self.budget.hold(left + right)
             raise TemplateError("text and lists can be added to their like, and that is all.")
-        if isinstance(node.op, ast.Pow) and (
-            not abs(right) <= MAX_EXPONENT or (type(left) is int and type(right) is int and left.bit_length() > 4_000)
-        ):
-            raise TemplateError(f"exponents go up to {MAX_EXPONENT}.")
+        if isinstance(node.op, ast.Pow):
+            if not abs(right) <= MAX_EXPONENT:
+                raise TemplateError(f"exponents go up to {MAX_EXPONENT}.")
+            if _is_rational(left):
+                self.budget.hold_power(left, right)
         if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod) and right == 0:
             raise ZeroDivisionError("division by zero")
-        return BINARY[type(node.op)](left, right)
+        return self.budget.hold(BINARY[type(node.op)](left, right))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         value = self.visit(node.operand)
@@ -329,6 +392,8 @@ class _Interpreter(ast.NodeVisitor):
         for operator, left, right in zip(node.ops, values, values[1:], strict=False):
             if type(operator) not in COMPARISONS:
                 return bool(self.generic_visit(operator))
+            if isinstance(right, list | str):  # `in` looks through all of it
+                self.budget.hold(right)
             if not COMPARISONS[type(operator)](left, right):
                 return False
         return True
@@ -337,11 +402,11 @@ class _Interpreter(ast.NodeVisitor):
         return self.visit(node.body if self.visit(node.test) else node.orelse)
 
     def visit_List(self, node: ast.List) -> list[Any]:
-        return [self.visit(element) for element in node.elts]
+        return list(self.budget.hold([self.visit(element) for element in node.elts]))
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         container, key = self.visit(node.value), self.visit(node.slice)
-        return _inner(container[key])
+        return _inner(self.budget.hold(container[key]))
 
     def visit_Call(self, node: ast.Call) -> Any:
         if not isinstance(node.func, ast.Name) or node.keywords:
@@ -351,7 +416,8 @@ class _Interpreter(ast.NodeVisitor):
         if node.func.id not in FUNCTIONS:
             known = [*FUNCTIONS, ITERATE]
             raise TemplateError(f"there is no function {node.func.id!r}.{did_you_mean(node.func.id, known)}")
-        return FUNCTIONS[node.func.id](*map(self.visit, node.args))
+        arguments = [self.budget.hold(self.visit(argument)) for argument in node.args]
+        return self.budget.hold(FUNCTIONS[node.func.id](*arguments))
 
     def _iterate(self, step: str, start: Any, times: Any) -> list[Any]:
         """Return ``start`` and the ``times`` values that follow when x becomes ``step``: iterate("3*x - 1", 2, 3) is [2, 5, 14, 41].
@@ -363,11 +429,11 @@ class _Interpreter(ast.NodeVisitor):
         tree = _parse(step)
         values = [start]
         for _ in range(int(times)):
-            values.append(self._with(x=values[-1], n=len(values)).visit(tree))
+            values.append(self.budget.hold(self._with(x=values[-1], n=len(values)).visit(tree)))
         return values
 
     def _with(self, **known: Any) -> "_Interpreter":
-        return _Interpreter(self.names, {**self.known, **known})
+        return _Interpreter(self.names, {**self.known, **known}, self.budget)
 
     def visit_ListComp(self, node: ast.ListComp) -> list[Any]:
         (loop, *more) = node.generators
@@ -377,5 +443,5 @@ class _Interpreter(ast.NodeVisitor):
         for value in self.visit(loop.iter):
             inner = self._with(**{loop.target.id: _inner(value)})
             if all(inner.visit(test) for test in loop.ifs):
-                results.append(inner.visit(node.elt))
+                results.append(self.budget.hold(inner.visit(node.elt)))
         return results

@@ -13,8 +13,9 @@ from qbench.errors import TemplateError, did_you_mean
 def table(name: str) -> list[dict[str, str]]:
     """Return the rows of a fact table, tasks/facts/NAME.csv."""
     path = files("qbench.tasks") / "facts" / f"{name}.csv"
-    if not path.is_file():
-        raise TemplateError(f"there is no fact table {name!r} in tasks/facts.")
+    if not (name.isidentifier() and path.is_file()):  # a YAML from a stranger must not read ../../elsewhere.csv
+        known = [file.name.removesuffix(".csv") for file in (files("qbench.tasks") / "facts").iterdir()]
+        raise TemplateError(f"there is no fact table {name!r} in tasks/facts.{did_you_mean(name, known)}")
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 

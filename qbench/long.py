@@ -46,7 +46,7 @@ def load_items(
             reference model, as the model itself is by default.
 
     Raises:
-        BankError: every size is too small for the facts.
+        BankError: every size is too small for the facts, or a number is none.
         ModelError: there is no such tokenizer.
     """
     import datasets
@@ -54,8 +54,9 @@ def load_items(
     source = _leaf(leaf)
     sizes = contexts.read_sizes(qb_context_tokens, "qb_context_tokens")
     ruler = _ruler(*_tokenizer_of(arguments))
-    rows = _rows(leaf, ruler, tuple(sizes), int(qb_items), int(qb_seed))
-    few_shot = source.items("validation", items=bank.VALIDATION_ITEMS, seed=int(qb_seed))
+    seed = bank.read_whole(qb_seed, "qb_seed", least=0)
+    rows = _rows(leaf, ruler, tuple(sizes), bank.read_whole(qb_items, "qb_items", least=1), seed)
+    few_shot = source.items("validation", items=bank.VALIDATION_ITEMS, seed=seed)
     return {
         "test": datasets.Dataset.from_list(rows),
         "validation": datasets.Dataset.from_list([item.row() for item in few_shot]),

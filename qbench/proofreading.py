@@ -10,12 +10,11 @@ from pathlib import Path
 from statistics import mean
 
 from qbench.bank import Leaf, check_way_of_asking, leaves, read_leaf, task_fields, tasks_dir
-from qbench.errors import AnswerSpecError, BankError
-from qbench.expressions import evaluate
+from qbench.errors import AnswerSpecError, BankError, TemplateError
 from qbench.near_misses import begins_alike, same_value
 from qbench.scoring import check_spec, judge
-from qbench.templates import NUMERIC, Item, Template, draw_values, stream
-from qbench.variables import DIFFICULTIES
+from qbench.shapes import DIFFICULTIES
+from qbench.templates import NUMERIC, Item, Template, draw_values, knob_of, stream
 
 SHOWN = 5  # flaws in one message
 DRAWS = 20  # of each difficulty, to average a knob over
@@ -24,7 +23,7 @@ SLACK = 0.05  # how far the mean of a knob may fall from one difficulty to the n
 
 BAD_ENGLISH = re.compile(
     r"(?<=\S) {2,}(?=\S)"  # two spaces
-    r"|\{\{|\}\}|\bNone\b"  # a template that shows
+    r"|\{\{|\}\}|\bNone\b|\bTrue\b|\bFalse\b"  # a template that shows
     r"|(?<![\d.,/:])\b1 (?!less|pass|minus|is|as|has|was|plus|does|times|divides|gives|equals)[a-z]+s\b"  # 1 apples
     r"| [,.;](?=\s|$)"  # a space before a comma
 )
@@ -49,7 +48,10 @@ def proofread(path: Path) -> None:
             f"The bank has a template named {name}; ids name the random stream, choose another."
             for name in sorted(taken)
         ]
-    found += flaws(leaf)
+    try:
+        found += flaws(leaf)
+    except TemplateError as error:
+        raise TemplateError(f"{path}: {error}") from None
     if str(task_fields(path).get("class", "")).endswith(".Choice"):
         asked = {item.template for item in leaf.items(items=5, as_choices=True)}
         found += [
@@ -155,7 +157,7 @@ def knob_means(template: Template) -> list[float]:
             for index in range(ATTEMPTS)
         )
         met = itertools.islice((values for values in draws if values is not None), DRAWS)
-        knobs = [float(evaluate(template.knob, values)) for values in met]
+        knobs = [knob_of(template, values) for values in met]
         means.append(mean(knobs) if knobs else math.nan)
     return means
 

@@ -70,6 +70,8 @@ def show(value: Any, spec: Mapping[str, Any]) -> tuple[str, Any]:
     return _show_number(value, spec)
 
 
+LARGEST_DIGITS = 900  # of an answer; Python writes no number of more than 4300, decimals among them
+LARGEST = sympy.Integer(10) ** LARGEST_DIGITS
 EXACT_DIGITS = 40  # an irrational target, or one with a longer denominator, is kept to this many significant digits
 
 
@@ -77,10 +79,14 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
     number = exact(value)
     if not getattr(number, "is_number", False) or not number.is_real or number.is_infinite:
         raise TemplateError(f"the answer {number} is not a real number.")
-    rational = number if number.is_Rational else sympy.Rational(str(sympy.N(number, EXACT_DIGITS)))
-    target = (
-        str(rational) if number.is_Rational and rational.q < 10**EXACT_DIGITS else str(sympy.N(number, EXACT_DIGITS))
+    near = sympy.N(number, EXACT_DIGITS)
+    too_long = TemplateError(
+        f"the answer has more than {LARGEST_DIGITS} digits; ask for a number that can be written out."
     )
+    if near != 0 and not LARGEST**-1 < abs(near) < LARGEST:
+        raise too_long
+    rational = number if number.is_Rational else sympy.Rational(str(near))
+    target = str(rational) if number.is_Rational and rational.q < 10**EXACT_DIGITS else str(near)
     tolerance = spec.get("tolerance", {"mode": "exact"})
     match tolerance.get("mode"):
         case "decimals":
@@ -88,9 +94,12 @@ def _show_number(value: Any, spec: Mapping[str, Any]) -> tuple[str, str]:
         case "sigfigs":
             return _significant_text(rational, int(tolerance["n"])), target
         case "exact":
+            if rational.q > LARGEST:
+                raise too_long
             return (decimal_text(rational) if decimal_places(rational) is not None else str(rational)), target
         case _:  # a tolerance band: write the number out if it is short, else to six significant digits
-            text = decimal_text(rational) if decimal_places(rational) is not None else ""
+            places = decimal_places(rational)
+            text = decimal_text(rational, places) if places is not None and places < 8 else ""
             return (text if 0 < len(text) <= 8 else _significant_text(rational, 6)), target
 
 
@@ -110,7 +119,7 @@ def render(text: str, values: Mapping[str, Any]) -> str:
         return text.strip()
     try:
         return _compile(text).render(values).strip()
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
         raise TemplateError(f"{error} (in {text[:60]!r}).") from None
 
 

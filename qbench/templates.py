@@ -20,7 +20,21 @@ from qbench.errors import AnswerSpecError, TemplateError, did_you_mean
 from qbench.expressions import evaluate
 from qbench.near_misses import fair, near_misses
 from qbench.rendering import plain, render, render_tree, show
-from qbench.variables import DIFFICULTIES, Values, draw_variable, generator
+from qbench.scoring.tolerance import read_tolerance
+from qbench.shapes import (
+    ANYTHING,
+    DIFFICULTIES,
+    DIFFICULTY,
+    EXPRESSION,
+    EXPRESSIONS,
+    MAPPING,
+    MAPPINGS,
+    TEXT,
+    TEXTS_OR_EXPRESSION,
+    check,
+    shown,
+)
+from qbench.variables import Values, check_variables, draw_variable, generated
 
 SPLITS = ("test", "validation", "train")  # the position is the split's seed stream: append only
 NUMERIC = (
@@ -134,38 +148,61 @@ class Template:
         """Read one entry of a leaf's ``templates`` list.
 
         Raises:
-            TemplateError: the entry is no mapping, or a field is missing or unknown.
+            TemplateError: the entry is no mapping, or a field is missing, unknown or of another shape than FIELDS says.
         """
-        if not isinstance(entry, Mapping) or "id" not in entry or "question" not in entry:
-            raise TemplateError(f"A template is a mapping with at least an id and a question, not {str(entry)[:80]!r}.")
-        for name in entry.get("variables") or ():
-            if not isinstance(name, str):
-                raise TemplateError(
-                    f"Template {entry['id']}: YAML reads the name of a variable as {name!r}; put yes, no, on and off in quotes, or name it "
-                    "otherwise."
-                )
-        known = {spec.name for spec in dataclasses.fields(cls)}
-        overrides = {*known - {"id", "twins", "document"}}
-        for place, keys, allowed in (
-            ("", entry, known),
-            *((f", twin {name}", twin, overrides) for name, twin in (entry.get("twins") or {}).items()),
-            (", document", entry.get("document") or {}, overrides | {"difficulty", "values", "variant"}),
+        if not isinstance(entry, Mapping):
+            raise TemplateError(f"A template is a mapping with at least an id and a question, not {shown(entry)}.")
+        place = f"Template {entry.get('id', 'without an id')}"
+        check(entry, place, FIELDS, required=("id", "question"))
+        check_variables(entry.get("variables", {}), place)
+        document, twins = entry.get("document", {}), entry.get("twins", {})
+        for within, fields, shapes in (
+            *((f"{place}, twin {name}", twin, OVERRIDES) for name, twin in twins.items()),
+            (f"{place}, document", document, OVERRIDES | OF_A_DOCUMENT),
         ):
-            for key in keys or ():
-                if key not in allowed:
-                    raise TemplateError(
-                        f"Template {entry['id']}{place}: there is no field {key!r}.{did_you_mean(str(key), allowed)}"
-                    )
+            check(fields, within, shapes)
+            check_variables(fields.get("variables", {}), within)
+        if not entry.get("generate"):  # else its values may be any of the generator's
+            drawn = entry.get("variables", {}) | document.get("variables", {})
+            check(document.get("values", {}), f"{place}, document, values", dict.fromkeys(drawn, ANYTHING))
+        if document.get("variant", "") not in ("", *twins):
+            raise TemplateError(
+                f"{place}, document: there is no twin {document['variant']!r}.{did_you_mean(document['variant'], twins)}"
+            )
         return cls(**entry)
 
     def with_fields(self, overrides: Mapping[str, Any]) -> "Template":
         """The same template with some fields worded differently; naming one kind of answer drops the others."""
-        fields = {key: value for key, value in overrides.items() if key not in ("difficulty", "values", "variant")}
+        fields = {key: value for key, value in overrides.items() if key not in OF_A_DOCUMENT}
         if fields.keys() & {"answer", "target", "rubric"}:
             fields = {"answer": "", "target": "", "rubric": [], **fields}
         if fields.get("rubric"):  # what belongs to a closed answer goes with it
             fields = {"solution": "", "form": "", "distractors": [], **fields}
         return dataclasses.replace(self, **fields)
+
+
+FIELDS = {
+    "id": TEXT,
+    "question": TEXT,
+    "variables": MAPPING,
+    "generate": TEXT,
+    "options": MAPPING,
+    "conditions": EXPRESSIONS,
+    "answer": EXPRESSION,
+    "target": TEXT,
+    "rubric": MAPPINGS,
+    "reference": TEXT,
+    "distractors": TEXTS_OR_EXPRESSION,
+    "declines": TEXT,
+    "scored_as": MAPPING,
+    "form": TEXT,
+    "solution": TEXT,
+    "knob": EXPRESSION,
+    "twins": MAPPING,
+    "document": MAPPING,
+}
+OVERRIDES = {name: shape for name, shape in FIELDS.items() if name not in ("id", "twins", "document")}
+OF_A_DOCUMENT = {"difficulty": DIFFICULTY, "values": MAPPING, "variant": TEXT}
 
 
 # ---------------------------------------------------------------- drawing items
@@ -266,7 +303,7 @@ def draw_values(
         values |= {name: plain(value) for name, value in fixed.items()}
     elif template.generate:
         try:
-            values |= generator(template.generate)(rng, difficulty, **template.options)
+            values |= generated(template.generate, rng, difficulty, template.options)
         except TemplateError as error:
             raise TemplateError(f"Template {template.id}: {error}") from None
     for name, spec in template.variables.items():
@@ -287,20 +324,20 @@ def draw_values(
 def _item(template: Template, values: Values, rng: np.random.Generator, *, as_choices: bool, **identity: Any) -> Item:
     """Render one variant of a draw."""
     try:
-        spec = render_tree(template.scored_as, values)
-        if template.rubric:
-            target = ""
-            spec = {"type": "rubric", "checks": render_tree(template.rubric, values)}
-        elif template.answer:
-            target, spec["target"] = show(evaluate(template.answer, values), spec)
-        else:
-            target = render(template.target, values)
-            spec.setdefault("target", target)
+        rubric = {"type": "rubric", "checks": render_tree(template.rubric, values)}
+        spec = rubric if template.rubric else render_tree(template.scored_as, values)
         if spec.get("type") in NUMERIC and "tolerance" not in spec:
             raise TemplateError(
                 "its scored_as names no tolerance; every number needs one, such as tolerance: {mode: exact}."
             )
         spec.setdefault("tolerance", {"mode": "exact"})
+        _check_tolerance(spec)
+        target = ""
+        if template.answer:
+            target, spec["target"] = show(evaluate(template.answer, values), spec)
+        elif not template.rubric:
+            target = render(template.target, values)
+            spec.setdefault("target", target)
         wrong = _distractors(template, values, target)
         if as_choices and not wrong:
             wrong = near_misses(template.answer, template.variables, values, target, spec, rng)
@@ -310,7 +347,7 @@ def _item(template: Template, values: Values, rng: np.random.Generator, *, as_ch
         return Item(
             **identity,
             template=template.id,
-            knob=float(evaluate(template.knob, values)) if template.knob else 0.0,
+            knob=knob_of(template, values) if template.knob else 0.0,
             question=render(template.question, values),
             form=render(template.form, values) or DEFAULT_FORMS.get(spec.get("type", ""), "the answer"),
             target=target,
@@ -325,6 +362,29 @@ def _item(template: Template, values: Values, rng: np.random.Generator, *, as_ch
         raise TemplateError(f"Template {template.id}, item {identity['id']}: {error}") from None
     except KeyError as error:
         raise TemplateError(f"Template {template.id}: its scored_as lacks {error}.") from None
+
+
+def _check_tolerance(spec: Values) -> None:
+    check(spec["tolerance"], "its tolerance", {}, and_others=True)
+    try:
+        read_tolerance(spec)
+    except AnswerSpecError as error:
+        raise TemplateError(f"its tolerance: {error}") from None
+
+
+def knob_of(template: Template, values: Values) -> float:
+    """What the template's knob measures in one draw.
+
+    Raises:
+        TemplateError: it is no number.
+    """
+    measured = evaluate(template.knob, values)
+    try:
+        return float(measured)
+    except (TypeError, ValueError):
+        raise TemplateError(
+            f"its knob {template.knob!r} is {shown(plain(measured))}, which is no number; measure what makes it hard."
+        ) from None
 
 
 DEFAULT_FORMS = {
@@ -342,7 +402,10 @@ DEFAULT_FORMS = {
 def _distractors(template: Template, values: Values, target: str) -> list[str]:
     """The template's own wrong choices, but for those that begin as the target or an earlier one does."""
     if isinstance(template.distractors, str):
-        wrong = [str(plain(choice)) for choice in evaluate(template.distractors, values)]
+        listed = evaluate(template.distractors, values)
+        if not isinstance(listed, list):
+            raise TemplateError(f"its distractors must be {TEXTS_OR_EXPRESSION.words}, not {shown(plain(listed))}.")
+        wrong = [str(plain(choice)) for choice in listed]
     else:
         wrong = [render(choice, values) for choice in template.distractors]
     if len({target, *wrong}) < 1 + len(wrong):

@@ -1,32 +1,85 @@
 """The variables of a template: what each kind draws, given the random stream, the difficulty and the variables above it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import sympy
 
-from qbench.errors import TemplateError
-from qbench.expressions import evaluate
+from qbench.errors import TemplateError, did_you_mean
+from qbench.expressions import MAX_ELEMENTS, evaluate
 from qbench.facts import table, words
 from qbench.generators.drawing import pick, sample
 from qbench.rendering import plain, render, render_tree
-
-DIFFICULTIES = (1, 2, 3, 4, 5)
+from qbench.shapes import (
+    ANYTHING,
+    COUNT,
+    DECIMALS,
+    DIFFICULTIES,
+    EXPRESSION,
+    LIST_OR_NAME,
+    MAPPING,
+    RANGE,
+    STEP,
+    TEXT,
+    WHOLE_RANGE,
+    Shape,
+    check,
+    shown,
+)
 
 Values = dict[str, Any]
+Draw = Callable[[Values, np.random.Generator, int, Values], Any]
+MOST = 2**63  # values in a range, as many as numpy draws from
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of variable: how it is drawn, and the fields of its mapping."""
+
+    draw: Draw
+    required: dict[str, Shape]
+    optional: dict[str, Shape] = field(default_factory=dict)
+
+
+def check_variables(variables: Mapping[str, Any], place: str) -> None:
+    """Hold variables against the fields of their kinds, before any is drawn.
+
+    Raises:
+        TemplateError: naming the variable and its field.
+    """
+    for name, spec in variables.items():
+        if not isinstance(name, str):
+            raise TemplateError(
+                f"{place}: YAML reads the name of a variable as {name!r}; put yes, no, on and off in quotes, or name it otherwise."
+            )
+        _check_variable(spec, f"{place}, variable {name}")
+
+
+def _check_variable(spec: Any, place: str) -> None:
+    if isinstance(spec, Mapping):
+        kind = VARIABLES.get(_kind(spec))
+        if kind is None:
+            raise TemplateError(f"{place}: {shown(dict(spec))} names none of {', '.join(VARIABLES)}.")
+        check(spec, place, {**kind.required, **kind.optional}, required=kind.required)
+        if "list" in spec:
+            _check_variable(spec["of"], f"{place}, of")
+
+
+def _kind(spec: Mapping[str, Any]) -> str:
+    """The first key that says what a variable is; empty where none does."""
+    return next((key for key in spec if key in VARIABLES), "")
 
 
 def draw_variable(spec: Any, rng: np.random.Generator, difficulty: int, values: Values) -> Any:
-    """Draw one variable. The first key of its mapping says what it is: see VARIABLES."""
+    """Draw one variable that `check_variables` has seen. The first key of its mapping says what it is: see VARIABLES."""
     if not isinstance(spec, Mapping):
         return plain(spec)
-    kind = next((key for key in spec if key in VARIABLES), None)
-    if kind is None:
-        raise TemplateError(f"{dict(spec)} names none of {', '.join(VARIABLES)}.")
-    return VARIABLES[kind](dict(spec), rng, difficulty, values)
+    return VARIABLES[_kind(spec)].draw(dict(spec), rng, difficulty, values)
 
 
 def _at(level_or_levels: Any, difficulty: int, *, nested: bool) -> Any:
@@ -42,28 +95,26 @@ def _at(level_or_levels: Any, difficulty: int, *, nested: bool) -> Any:
     return level_or_levels[difficulty - 1] if several else level_or_levels
 
 
-def _bounds(ranges: Any, difficulty: int) -> Any:
-    """Both ends of the range of this difficulty."""
-    bounds = _at(ranges, difficulty, nested=True)
-    if not isinstance(bounds, list) or len(bounds) != 2 or any(isinstance(bound, list) for bound in bounds):
-        raise TemplateError(f"{ranges} is no range [low, high], and no list of five, one for each difficulty.")
-    return bounds
+def _between(ranges: Any, rng: np.random.Generator, difficulty: int, values: Values, scale: int, step: int = 1) -> int:
+    """Draw from the range of this difficulty, both ends included, in units of ``1 / scale``."""
+    low, high = (_number(bound, values) for bound in _at(ranges, difficulty, nested=True))
+    if low > high:
+        raise TemplateError(f"the range {plain(low)} to {plain(high)} is empty; its low end comes first.")
+    first, last = int(low * scale), int(high * scale)
+    if (first, last) != (low * scale, high * scale):
+        raise TemplateError(f"the range {plain(low)} to {plain(high)} ends between two of the values that it draws.")
+    if (count := (last - first) // step + 1) > MOST:
+        raise TemplateError(f"the range {plain(low)} to {plain(high)} holds more than 2**63 values; narrow it.")
+    return first + step * int(rng.integers(count))
 
 
 def _integers(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> int:
-    low, high = (int(_number(bound, values)) for bound in _bounds(spec["integers"], difficulty))
-    if low > high:
-        raise TemplateError(f"the range {low} to {high} is empty.")
-    step = int(spec.get("step", 1))
-    return low + step * int(rng.integers((high - low) // step + 1))
+    return _between(spec["integers"], rng, difficulty, values, scale=1, step=spec.get("step", 1))
 
 
 def _decimals(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Decimal:
-    digits = int(_at(spec["decimals"], difficulty, nested=False))
-    low, high = (_number(bound, values) for bound in _bounds(spec["between"], difficulty))
-    scale = 10**digits
-    units = int(low * scale) + int(rng.integers(int(high * scale) - int(low * scale) + 1))
-    return Decimal(units).scaleb(-digits)
+    digits = _at(spec["decimals"], difficulty, nested=False)
+    return Decimal(_between(spec["between"], rng, difficulty, values, scale=10**digits)).scaleb(-digits)
 
 
 def _choice(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Any:
@@ -73,22 +124,40 @@ def _choice(spec: Values, rng: np.random.Generator, difficulty: int, values: Val
 
 def _sample(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
     options = _options(spec["of"], difficulty, values)
-    count = int(_number(_at(spec["sample"], difficulty, nested=False), values))
+    count = _count(spec["sample"], difficulty, values)
     if count > len(options):
         raise TemplateError(f"{count} different ones are wanted, and there are {len(options)}.")
     return [plain(option) for option in sample(rng, options, count)]
 
 
 def _list(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
-    count = int(_number(_at(spec["list"], difficulty, nested=False), values))
-    return [draw_variable(spec["of"], rng, difficulty, values) for _ in range(count)]
+    drawn: list[Any] = []
+    room = MAX_ELEMENTS
+    for _ in range(_count(spec["list"], difficulty, values)):
+        drawn.append(draw_variable(spec["of"], rng, difficulty, values))
+        room -= _elements(drawn[-1])
+        if room < 0:
+            raise TemplateError(f"its lists hold more than {MAX_ELEMENTS:,} elements in all; draw fewer.")
+    return drawn
+
+
+def _elements(value: Any) -> int:
+    return sum(map(_elements, value)) if isinstance(value, list) else 1
 
 
 def _rows(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> list[Any]:
-    where = spec.get("where", {}).items()
-    wanted = {key: render(str(_at(value, difficulty, nested=False)), values) for key, value in where}
-    rows = [row for row in table(spec["table"]) if wanted.items() <= row.items()]
-    return _sample({"sample": spec.get("rows", 1), "of": rows}, rng, difficulty, values)
+    rows = table(spec["table"])
+    wanted = {}
+    for column, value in spec.get("where", {}).items():
+        if column not in rows[0]:
+            raise TemplateError(
+                f"the fact table {spec['table']} has no column {column!r}.{did_you_mean(str(column), rows[0])}"
+            )
+        wanted[column] = render(str(_at(value, difficulty, nested=False)), values)
+    found = [row for row in rows if wanted.items() <= row.items()]
+    if not found:
+        raise TemplateError(f"the fact table {spec['table']} has no row with {wanted}.")
+    return _sample({"sample": spec.get("rows", 1), "of": found}, rng, difficulty, values)
 
 
 def _value(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Any:
@@ -96,18 +165,26 @@ def _value(spec: Values, rng: np.random.Generator, difficulty: int, values: Valu
 
 
 def _generated(spec: Values, rng: np.random.Generator, difficulty: int, values: Values) -> Values:
-    return generator(spec["generate"])(rng, difficulty, **render_tree(spec.get("options", {}), values))
+    return generated(spec["generate"], rng, difficulty, render_tree(spec.get("options", {}), values))
 
 
-VARIABLES: dict[str, Callable[[Values, np.random.Generator, int, Values], Any]] = {
-    "integers": _integers,  # {integers: [low, high], step: 5}
-    "decimals": _decimals,  # {decimals: 2, between: [low, high]}
-    "choice": _choice,  # {choice: [a, b, c]}, or the name of a word list
-    "sample": _sample,  # {sample: 3, of: [a, b, c, d]}: different ones, in random order
-    "list": _list,  # {list: 5, of: {integers: [1, 9]}}: repeats allowed
-    "table": _rows,  # {table: capitals, rows: 4, where: {fame: [1, 2, 3, 4, 5]}}: rows of tasks/facts/capitals.csv
-    "value": _value,  # {value: "a * b"}: computed from the variables above it
-    "generate": _generated,  # {generate: typos.typos, options: {text: "…"}}: a generator that uses the variables above it
+VARIABLES = {
+    # {integers: [low, high], step: 5}
+    "integers": Kind(_integers, {"integers": WHOLE_RANGE}, {"step": STEP}),
+    # {decimals: 2, between: [low, high]}
+    "decimals": Kind(_decimals, {"decimals": DECIMALS, "between": RANGE}),
+    # {choice: [a, b, c]}, or the name of a word list
+    "choice": Kind(_choice, {"choice": LIST_OR_NAME}),
+    # {sample: 3, of: [a, b, c, d]}: different ones, in random order
+    "sample": Kind(_sample, {"sample": COUNT, "of": LIST_OR_NAME}),
+    # {list: 5, of: {integers: [1, 9]}}: repeats allowed
+    "list": Kind(_list, {"list": COUNT, "of": ANYTHING}),
+    # {table: capitals, rows: 4, where: {fame: [1, 2, 3, 4, 5]}}: rows of tasks/facts/capitals.csv
+    "table": Kind(_rows, {"table": TEXT}, {"rows": COUNT, "where": MAPPING}),
+    # {value: "a * b"}: computed from the variables above it
+    "value": Kind(_value, {"value": EXPRESSION}),
+    # {generate: typos.typos, options: {text: "…"}}: a generator that uses the variables above it
+    "generate": Kind(_generated, {"generate": TEXT}, {"options": MAPPING}),
 }
 
 
@@ -122,9 +199,39 @@ def _options(spec: Any, difficulty: int, values: Values) -> list[Any]:
     return options
 
 
+def _count(count: Any, difficulty: int, values: Values) -> int:
+    number = _number(_at(count, difficulty, nested=False), values)
+    if not (number.is_Integer and 0 <= number <= MAX_ELEMENTS):
+        raise TemplateError(f"its length {count} is {plain(number)} here, not {COUNT.words}.")
+    return int(number)
+
+
 def _number(bound: Any, values: Values) -> Any:
     """A bound may be a number or an expression over the variables drawn before it."""
-    return evaluate(bound, values) if isinstance(bound, str) else sympy.Rational(str(bound))
+    number = evaluate(bound, values) if isinstance(bound, str) else sympy.Rational(str(bound))
+    if not getattr(number, "is_real", False):
+        raise TemplateError(f"{bound!r} is {shown(plain(number))} here, which is no number.")
+    return number
+
+
+def generated(name: str, rng: np.random.Generator, difficulty: int, options: Mapping[str, Any]) -> Values:
+    """Call a generator of qbench.generators with options that a stranger wrote.
+
+    Raises:
+        TemplateError: there is no such generator, it has no such option, or it cannot work with its value.
+    """
+    function = generator(name)
+    known = list(signature(function).parameters)[2:]
+    for option in options:
+        if option not in known:
+            raise TemplateError(
+                f"the generator {name} has no option {option!r}.{did_you_mean(str(option), known)} It takes "
+                f"{', '.join(known) or 'none'}."
+            )
+    try:
+        return function(rng, difficulty, **options)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TemplateError(f"the generator {name} cannot work with {shown(dict(options))} ({error}).") from error
 
 
 def generator(name: str) -> Callable[..., Values]:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 READING = [
     "errors",
     "expressions",
+    "shapes",
     "levels",
     "facts",
     "rendering",
