@@ -25,6 +25,8 @@ MAX_EXPONENT = 10_000  # keeps 9**9**9 from eating the machine; 2**100 and frien
 MAX_ARGUMENT = 10_000  # of factorial, binomial, fibonacci
 MAX_ELEMENTS = 10_000  # of a range or an iteration
 MAX_BITS = 200_000  # of a number on the way: 60,000 digits, as 10000! has almost
+MAX_ROOT_BITS = 1_000  # of a number whose root is taken, which sympy tries to factor
+MAX_ROUNDED = sympy.Integer(10) ** 1_000  # whatever is rounded is written out
 MAX_ROWS = 20  # of a determinant
 MAX_SYMBOLIC_ROWS = 4  # of one with roots and the like
 MAX_WORK = 500_000  # of one evaluation, a second or so: nodes visited, and what values of many parts cost
@@ -111,11 +113,25 @@ def _bounded(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
+def _writable(value: Any) -> Any:
+    """Refuse to round what has more digits than memory: the floor of exp(10**9)."""
+    if not abs(sympy.N(value, 15)) < MAX_ROUNDED:
+        raise TemplateError("a number of more than 1,000 digits is rounded; compute with smaller ones.")
+    return value
+
+
+def _rootable(value: Any) -> Any:
+    """Refuse a root of what takes long to factor."""
+    if _is_rational(value) and (value.numerator * value.denominator).bit_length() > MAX_ROOT_BITS:
+        raise TemplateError(f"roots are taken of numbers of at most {MAX_ROOT_BITS:,} bits.")
+    return value
+
+
 def _round(value: Any, digits: Any = 0) -> Any:
     """Round half away from zero, as a person rounds."""
     if not _is_rational(value):
         # The floor of a root or an exponential takes sympy milliseconds. Fifty digits decide it, unless they come close to a tie.
-        near = Fraction(Decimal(str(sympy.N(value, 50))))
+        near = Fraction(Decimal(str(sympy.N(_writable(value), 50))))
         shifted = abs(near) * 10**digits + Fraction(1, 2)
         tie = Fraction(1, 10**10)
         if not (shifted < 10**30 and tie < shifted - math.floor(shifted) < 1 - tie):
@@ -184,7 +200,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "asin": _in_sympy(sympy.asin),
     "atan": _in_sympy(sympy.atan),
     "binomial": _bounded(_of_whole_numbers(math.comb, sympy.binomial), "binomial"),
-    "ceiling": _fast(math.ceil, sympy.ceiling),
+    "ceiling": _fast(math.ceil, lambda value: sympy.ceiling(_writable(value))),
     "cos": _in_sympy(sympy.cos),
     "det": _in_sympy(_det),
     "distinct": _distinct,
@@ -192,7 +208,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "exp": _in_sympy(sympy.exp),
     "factorial": _bounded(_of_whole_numbers(math.factorial, sympy.factorial), "factorial"),
     "fibonacci": _bounded(_in_sympy(sympy.fibonacci), "fibonacci"),
-    "floor": _fast(math.floor, sympy.floor),
+    "floor": _fast(math.floor, lambda value: sympy.floor(_writable(value))),
     "gcd": _of_whole_numbers(math.gcd, sympy.gcd),
     "lcm": _of_whole_numbers(math.lcm, sympy.lcm),
     "len": len,
@@ -205,7 +221,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sign": _in_sympy(sympy.sign),
     "sin": _in_sympy(sympy.sin),
     "sorted": sorted,
-    "sqrt": _in_sympy(sympy.sqrt),
+    "sqrt": lambda value: _inner(sympy.sqrt(exact(_rootable(value)))),
     "sum": lambda values: functools.reduce(BINARY[ast.Add], values, 0),
     "tan": _in_sympy(sympy.tan),
 }
@@ -232,11 +248,11 @@ def _divide(a: Any, b: Any) -> Any:
 
 
 def _floor_divide(a: Any, b: Any) -> Any:
-    return a // b if _is_rational(a) and _is_rational(b) else sympy.floor(a / b)
+    return a // b if _is_rational(a) and _is_rational(b) else sympy.floor(_writable(a / b))
 
 
 def _modulo(a: Any, b: Any) -> Any:
-    return a % b if _is_rational(a) and _is_rational(b) else sympy.Mod(a, b)
+    return a % b if _is_rational(a) and _is_rational(b) else sympy.Mod(_writable(a), b)
 
 
 def _power(a: Any, b: Any) -> Any:
@@ -245,7 +261,7 @@ def _power(a: Any, b: Any) -> Any:
         return a**b
     if type(b) is int and (b >= 0 or a != 0):
         return Fraction(a) ** b
-    return _inner(exact(a) ** exact(b))
+    return _inner(exact(_rootable(a)) ** exact(b))
 
 
 BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -292,31 +308,29 @@ class _Budget:
             raise TemplateError(f"it takes more than {MAX_WORK:,} steps; compute less.")
 
     def hold(self, value: Any) -> Any:
-        """Pay for a value by its size, so that what doubles at each step ends soon; a value that is too large never is walked whole."""
-        match value:
-            case bool():
-                pass
-            case int():
+        """Pay for a value by its size, so that what doubles at each step ends soon; one that is too large is never walked to its end."""
+        kind = type(value)
+        if kind is int:
+            if value.bit_length() > 64:
                 self._pay_bits(value.bit_length())
-            case Fraction():
-                self._pay_bits(value.numerator.bit_length() + value.denominator.bit_length())
-            case str():
-                self.spend(len(value))
-            case list():
-                self.spend(len(value))
-                for element in value:
-                    self.hold(element)
-            case sympy.Basic():
-                self.spend(SYMBOLIC_WORK)
-                for part in value.args:
-                    self.hold(part)
+        elif kind is Fraction:
+            self._pay_bits(max(abs(value.numerator), value.denominator).bit_length())
+        elif kind is str:
+            self.spend(len(value))
+        elif kind is list:
+            self.spend(len(value))
+            for element in value:
+                self.hold(element)
+        elif isinstance(value, sympy.Basic):
+            self.spend(SYMBOLIC_WORK)
+            for part in value.args:
+                self.hold(part)
         return value
 
     def hold_power(self, base: int | Fraction, exponent: Any) -> None:
         """Pay for a power of a rational before it is computed."""
-        bits = max(abs(base.numerator), base.denominator).bit_length() * math.ceil(abs(exponent))
         if abs(base) != 1:
-            self._pay_bits(bits)
+            self._pay_bits(max(abs(base.numerator), base.denominator).bit_length() * math.ceil(abs(exponent)))
 
     def _pay_bits(self, bits: int) -> None:
         if bits > MAX_BITS:
@@ -334,8 +348,10 @@ class _Interpreter(ast.NodeVisitor):
         self.budget = budget
 
     def visit(self, node: ast.AST) -> Any:
-        self.budget.spend(1)
-        return super().visit(node)
+        self.budget.left -= 1  # a spend(1) without the call: every node comes by
+        if self.budget.left < 0:
+            self.budget.spend(0)
+        return getattr(self, f"visit_{type(node).__name__}", self.generic_visit)(node)
 
     def generic_visit(self, node: ast.AST) -> Any:
         raise TemplateError(f"{type(node).__name__} is not part of the template language.")
@@ -416,7 +432,10 @@ class _Interpreter(ast.NodeVisitor):
         if node.func.id not in FUNCTIONS:
             known = [*FUNCTIONS, ITERATE]
             raise TemplateError(f"there is no function {node.func.id!r}.{did_you_mean(node.func.id, known)}")
-        arguments = [self.budget.hold(self.visit(argument)) for argument in node.args]
+        arguments = [self.visit(argument) for argument in node.args]
+        for argument in arguments:
+            if type(argument) is list:  # a function goes through all of it
+                self.budget.hold(argument)
         return self.budget.hold(FUNCTIONS[node.func.id](*arguments))
 
     def _iterate(self, step: str, start: Any, times: Any) -> list[Any]:

@@ -53,9 +53,8 @@ def load_items(
 
     source = _leaf(leaf)
     sizes = contexts.read_sizes(qb_context_tokens, "qb_context_tokens")
-    ruler = _ruler(*_tokenizer_of(arguments))
-    seed = bank.read_whole(qb_seed, "qb_seed", least=0)
-    rows = _rows(leaf, ruler, tuple(sizes), bank.read_whole(qb_items, "qb_items", least=1), seed)
+    items, seed = bank.read_whole(qb_items, "qb_items", least=1), bank.read_whole(qb_seed, "qb_seed", least=0)
+    rows = _rows(leaf, _ruler(*_tokenizer_of(arguments)), tuple(sizes), items, seed)
     few_shot = source.items("validation", items=bank.VALIDATION_ITEMS, seed=seed)
     return {
         "test": datasets.Dataset.from_list(rows),

@@ -7,12 +7,26 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from independent import mpmath_answer, same
 from lm_eval.tasks import TaskManager
 
-from qbench.bank import CATEGORIES, DEFAULT_ITEMS, Leaf, digest, leaves, release, task_fields, tasks_dir, version
+from qbench.bank import (
+    CATEGORIES,
+    DEFAULT_ITEMS,
+    Leaf,
+    digest,
+    leaves,
+    load_choices,
+    load_items,
+    release,
+    task_fields,
+    tasks_dir,
+    version,
+)
+from qbench.errors import BankError
 from qbench.expressions import evaluate
 from qbench.proofreading import flaws
 from qbench.scoring import judge
@@ -157,6 +171,32 @@ def test_the_release_is_this_bank() -> None:
     from qbench.bank import verify
 
     assert verify()["items"] > 1000
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"qb_items": 0}, "qb_items takes a whole number, 1 or more, not 0."),
+        ({"qb_items": "ten"}, "qb_items takes a whole number, 1 or more, not 'ten'."),
+        ({"qb_items": 2.5}, "qb_items takes a whole number, 1 or more, not 2.5."),
+        ({"qb_seed": -1}, "qb_seed takes a whole number, 0 or more, not -1."),
+        ({"qb_context_words": "many"}, "qb_context_words takes one or more whole numbers above zero"),
+    ],
+)
+def test_numbers_of_the_command_line_are_checked(asked: dict[str, Any], message: str) -> None:
+    template = task_fields(tasks_dir() / "numerical" / "arithmetic.yaml")["dataset_kwargs"]["templates"][0]
+    with pytest.raises(BankError, match=message):
+        load_items(category="mine", subcategory="one", templates=[template], **asked)
+    with pytest.raises(BankError, match=message):
+        load_choices(leaf="numerical/arithmetic", **asked)
+
+
+def test_numbers_of_the_command_line_may_be_texts() -> None:
+    as_text, as_number = (
+        load_choices(leaf="numerical/arithmetic", **asked)["test"]["id"]
+        for asked in ({"qb_items": "1", "qb_seed": "3"}, {"qb_items": 1, "qb_seed": 3})
+    )
+    assert list(as_text) == list(as_number)
 
 
 def test_items_tasks_and_release_have_one_version(items: dict[str, list[Item]]) -> None:

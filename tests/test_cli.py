@@ -103,8 +103,12 @@ def test_bank_verify_reads_a_probe_of_ones_own(tmp_path: Path, capsys: pytest.Ca
         ("class: !function qbench.probe.Answer", "description: none", "does not say how it is asked"),
         ("qbench_mine", "qbench_logic_deduction", "The bank has a task named qbench_logic_deduction"),
         ("id: double", "id: syllogism", "The bank has a template named syllogism"),
-        ("[1, 9]", "[[1, 9], [1, 99], [1, 999]]", "is no range [low, high], and no list of five"),
-        ("mode: exact", "mode: decimals", "its scored_as lacks 'n'"),
+        (
+            "[1, 9]",
+            "[[1, 9], [1, 99], [1, 999]]",
+            "must be a range [low, high] of whole numbers or expressions, or a list of five",
+        ),
+        ("mode: exact", "mode: decimals", "its tolerance: A tolerance of mode 'decimals' needs the field 'n'"),
         ("type: number", "type: numbr", "Template double, item mine_double.double.test.0"),
     ):
         path.write_text(PROBE.replace(right, wrong), encoding="utf-8")

@@ -1,5 +1,6 @@
 """One YAML entry becomes items: drawn by name, rendered, checked."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from qbench.errors import TemplateError
 from qbench.rendering import decimal_text, render, show
-from qbench.templates import Item, Template, draw, stream
+from qbench.templates import FIELDS, Item, Template, draw, stream
 
 SUM: dict[str, Any] = {
     "id": "sum",
@@ -163,6 +164,9 @@ def test_a_rubric_renders_its_checks_and_its_reference() -> None:
         ({"twins": {"only": {}}}, "twins are two or more; it names only 'only'"),
         ({"variables": {True: 1}}, "YAML reads the name of a variable as True"),
         ({"scored_as": {"type": "number"}}, "names no tolerance; every number needs one"),
+        ({"answer": "factorial(1000)"}, "Template sum, item .*the answer has more than 900 digits"),
+        ({"answer": "1 / 3**2000"}, "Template sum, item .*the answer has more than 900 digits"),
+        ({"answer": "exp(exp(a + 9))"}, "Template sum, item .*the answer has more than 900 digits"),
         ({"knob": "c"}, "Template sum, item .*no variable 'c'"),
         ({"question": "{{ ''.__class__.__mro__ }}"}, "unsafe|undefined"),
     ],
@@ -170,6 +174,10 @@ def test_a_rubric_renders_its_checks_and_its_reference() -> None:
 def test_a_bad_template_is_refused_in_one_sentence(change: dict[str, Any], message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         items_of({**SUM, **change})
+
+
+def test_every_field_of_a_template_has_a_shape() -> None:
+    assert list(FIELDS) == [field.name for field in dataclasses.fields(Template)]
 
 
 @given(st.fractions(min_value=-1000, max_value=1000), st.integers(0, 6))
