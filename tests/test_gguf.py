@@ -517,6 +517,31 @@ def test_the_ready_made_file_of_another_model_is_refused(ours: GGUFLM, wide_llam
         GGUFLM(pretrained=str(wide_llama), level=f"as-is:{from_folder(str(other)).path}")
 
 
+def test_a_damaged_file_is_one_sentence(ours: GGUFLM, tmp_path: Path) -> None:
+    whole = at_level(ours.source, resolve("q4"), 1).path.read_bytes()
+    weights = int(gguf.GGUFReader(at_level(ours.source, resolve("q4"), 1).path).tensors[0].data_offset)
+    embedding = whole.index(b"token_embd.weight")
+    n_rows = embedding + len(b"token_embd.weight") + 4 + 8  # behind the number of dimensions and the first of them
+    damaged = {
+        **{
+            f"cut-{n}": whole[:n] for n in (0, 3, 20, 24, 40, weights // 2, weights - 40, weights + 500, len(whole) - 9)
+        },
+        "renamed": whole.replace(b"token_embd.weight", b"token_embd.weighs"),
+        "fewer-rows": whole[:n_rows] + (17).to_bytes(8, "little") + whole[n_rows + 8 :],
+        "a-type-that-there-is-not": whole[: n_rows + 8] + (250).to_bytes(4, "little") + whole[n_rows + 12 :],
+        "a-type-of-no-weights": whole[: n_rows + 8] + (26).to_bytes(4, "little") + whole[n_rows + 12 :],  # I32
+        "not-a-number": whole[:weights] + b"\xff" * 4000 + whole[weights + 4000 :],
+    }
+    for name, content in damaged.items():
+        path = tmp_path / f"{name}.gguf"
+        path.write_bytes(content)
+        level = resolve(f"as-is:{path}")
+        with pytest.raises(
+            ModelError, match=r"Copy or convert it anew|damaged|is another model: its embedding is 17 x "
+        ):
+            prove(at_level(ours.source, level, 1), ours.source, level, {})
+
+
 def test_levels_are_checked_before_hours_of_work(ours: GGUFLM) -> None:
     for name in [*LADDER, "int6-int4"]:
         ours.check_level(name)

@@ -34,6 +34,7 @@ WRITER_VERSION = 1
 # Architectures that the writer knows: llama.cpp's name, and whether it wants rotated pairs of q and k side by side and not half a head
 # apart.
 FAMILY = {"llama": ("llama", True), "mistral": ("llama", True), "qwen2": ("qwen2", False), "qwen3": ("qwen3", False)}
+EMBEDDING = "token_embd.weight"
 ROPE_FACTORS = "rope_freqs.weight"
 """By how much each rotation is slower in a stretched window: a tensor of the file, and no parameter of the model."""
 N_COMPARED = 1 << 20
@@ -41,6 +42,8 @@ N_COMPARED = 1 << 20
 LARGEST_ERROR = 0.8
 """Of a ready-made file. The coarsest types of llama.cpp change a tensor by half its norm; another model's is off by 1.4 of it."""
 FULL_PRECISION = {"F32", "F16", "BF16"}
+UNREADABLE = (OSError, ValueError, KeyError, IndexError, TypeError, OverflowError, AttributeError)
+"""What the package gguf raises from a damaged file, which it reads without checking."""
 
 
 def cache_dir() -> Path:
@@ -77,12 +80,21 @@ class Tensor:
         return math.prod(self.shape)
 
     def rows(self, which: slice) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Some rows of a matrix as float32."""
+        """Some rows of a matrix as float32.
+
+        Raises:
+            ModelError: its type is none of weights, as in a damaged file.
+        """
         from gguf import GGMLQuantizationType, dequantize
 
-        found: np.ndarray[Any, np.dtype[np.float32]] = dequantize(
-            np.ascontiguousarray(self.data[which]), GGMLQuantizationType[self.type]
-        )
+        try:
+            found: np.ndarray[Any, np.dtype[np.float32]] = dequantize(
+                np.ascontiguousarray(self.data[which]), GGMLQuantizationType[self.type]
+            )
+        except (NotImplementedError, ValueError) as error:
+            raise ModelError(
+                f"The tensor {self.name} cannot be read as {self.type} ({error}); the file is damaged, or newer than the package gguf."
+            ) from None
         return found
 
 
@@ -101,16 +113,19 @@ class GGUFFile:
         """By name.
 
         Raises:
-            ModelError: this is no GGUF file.
+            ModelError: this is no GGUF file, a damaged one, or no model's.
         """
         library()
         from gguf import GGUFReader
 
         try:
             reader = GGUFReader(self.path)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.path} cannot be read as a GGUF file ({error}).") from None
-        return {
+        except UNREADABLE as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ModelError(
+                f"{self.path} cannot be read as a GGUF file ({why}); it is cut short, damaged, or none. Copy or convert it anew."
+            ) from None
+        found = {
             tensor.name: Tensor(
                 tensor.name,
                 tensor.tensor_type.name,
@@ -120,6 +135,11 @@ class GGUFFile:
             )
             for tensor in reader.tensors
         }
+        if EMBEDDING not in found or len(found[EMBEDDING].shape) != 2:
+            raise ModelError(
+                f"{self.path} has no matrix {EMBEDDING}: it is damaged, or holds no language model. Copy or convert it anew."
+            )
+        return found
 
     @property
     def matrices(self) -> list[str]:
@@ -141,12 +161,18 @@ class GGUFFile:
 
 
 def open_file(path: Path) -> GGUFFile:
-    """A GGUF file of somebody's own."""
+    """A GGUF file of somebody's own.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
     if not path.is_file():
         raise ModelError(f"There is no GGUF file {path}.")
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return GGUFFile(path, sha256, sha256)
+    found = GGUFFile(path, sha256, sha256)
+    assert found.tensors  # read now, before llama.cpp loads what is damaged
+    return found
 
 
 # ---------------------------------------------------------------- making
@@ -228,12 +254,14 @@ def _ready_made(source: GGUFFile, level: AsIs) -> GGUFFile:
             f"The engine gguf takes .gguf files as they stand, and {level.path} is none; take the engine intx."
         )
     made = open_file(Path(level.path))
-    ours, theirs = (file.tensors["token_embd.weight"].shape for file in (source, made))
-    if ours != theirs:
-        raise ModelError(
-            f"{level.path} is another model: its embedding is {theirs[0]} x {theirs[1]}, and the baseline's {ours[0]} x {ours[1]}. As-is "
-            "levels are paired item by item with the model they were made from."
-        )
+    for name in [EMBEDDING, *made.tensors]:
+        theirs, ours = made.tensors[name].shape, source.tensors.get(name, made.tensors[name]).shape
+        if ours != theirs:
+            sizes, own = (" x ".join(map(str, shape)) for shape in (theirs, ours))
+            raise ModelError(
+                f"{level.path} is another model: its {'embedding' if name == EMBEDDING else name} is {sizes}, and the baseline's {own}. "
+                "As-is levels are paired item by item with the model they were made from."
+            )
     return made
 
 
@@ -470,6 +498,8 @@ def _prove(made: Tensor, source: Tensor | None, same: bool) -> ModuleProof:
         which = slice(None, None, max(1, made.n_weights // N_COMPARED))
         original = source.rows(which)
         change = float(np.linalg.norm(made.rows(which) - original))
+        if math.isnan(change):
+            raise ModelError(f"The tensor {made.name} holds values that are not numbers; the file is damaged.")
         error = change / max(float(np.linalg.norm(original)), 1e-30)
     if made.type not in FULL_PRECISION:
         bits = int(next(letter for letter in made.type if letter.isdigit()))
