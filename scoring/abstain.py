@@ -52,7 +52,7 @@ COMMENT = re.compile(r"[\"']? ?[-.,;:!(]|(?= (?:because|since|as|given|due|witho
 CLAUSE = re.compile(r"[;()]|[,.:](?=\s|$)| -+ |(?= (?:but|however|although|though)\b)")
 REASON = re.compile(r"\W*(?:because|since|given|due|without|as (?:all|each|it|no|the|there|they|this|we|he|she)\b)")
 DECLINES = re.compile(rf"\b(?:{'|'.join(WAYS_TO_DECLINE)}|only {KNOW}|depends?|missing|hidden|omitted|left out)\b")
-POSSIBLE = re.compile(r"\b(?:could|can|may|might) (?:\w+ )?(?:be|have) (?:any\b|.*\bor\b)")
+POSSIBLE = re.compile(r"\b(?:could|can|may|might) (?:\w+ )?(?:be|have) (?:any\b|.{0,80}\bor\b)")
 
 
 @dataclass(frozen=True)
