@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -92,99 +93,60 @@ def validate(
     check_margin(margin)
     check_sequences(sequences)
     made = profiles.read(Path(profile))
-    paths = [Path(mix), *_controls(Path(mix), [*map(Path, controls)])]
-    mixes = {path.stem: read_mix(path) for path in paths}
-    if len(mixes) < len(paths):
-        raise ProfileError("Two of the mixes have one name; rename a file.")
-    formats = {name: _formats(made, own) for name, own in mixes.items()}
-    _check_sizes(made, paths, formats)
-    folder = Path(run) if run else default_run(Path(mix))
-    reference = next((name for name in list(mixes)[1:] if name.endswith(UNIFORM)), list(mixes)[1])
-    asked = [*tasks] or [task for probe in made.probes if probe.responses != "text" for task in probe.tasks]
-    if test and not asked:
-        raise ProfileError(
-            "Every probe of the profile is a text file and has no test items; name some (--tasks), or ask none (--no-test)."
-        )
-    hashed = _sha256(Path(profile))
-    settings = {
-        "qbench": provenance.versions()["qbench"],
-        "profile": hashed,
-        "mixes": json.dumps({path.stem: _sha256(path) for path in paths}),
-        "model": model or "nano",
-        "sequences": str(sequences),
-        "tasks": json.dumps(asked),
-        "items": str(items),
-        "limit": str(limit or "none"),
-        "test": str(test),
-        "batch_size": str(batch_size),
-        "batch_tokens": str(batch_tokens),
-        "margin": str(margin),
-        "confidence": str(confidence),
-        "model_args": json.dumps(dict(model_args or {}), sort_keys=True, default=str),
-        "include_path": json.dumps([*map(str, include_path)]),
-    }
+    paths = (Path(mix), *_controls(Path(mix), [*map(Path, controls)]))
+    plan = _Plan(
+        profile=Path(profile),
+        made=made,
+        paths=paths,
+        formats=_formats_of_all(made, paths),
+        model=model,
+        folder=Path(run) if run else default_run(Path(mix)),
+        sequences=sequences,
+        tasks=_asked_tasks(made, tasks, test),
+        items=items,
+        limit=limit,
+        test=test,
+        batch_size=batch_size,
+        batch_tokens=batch_tokens,
+        margin=margin,
+        confidence=confidence,
+        model_args=dict(model_args or {}),
+        include_path=tuple(include_path),
+    )
+    settings = plan.settings()
     with Progress("piece", shown=progress) as bar:
-        if (finished := _finished(folder, settings)) is not None:
-            bar.end(f"{folder / FILE} is finished, and nothing was measured again.")
+        if (finished := _finished(plan.folder, settings)) is not None:
+            bar.end(f"{plan.folder / FILE} is finished, and nothing was measured again.")
             return finished
-        with quiet():
-            lm = open_model(pretrained=model or nano_path(), batch_size=1, **(model_args or {}))
-        if lm.weights_sha256() != made.model.sha256:
-            advice = (
-                "its weights have changed since, so make the profile again"
-                if made.model.name == (model or "nano")
-                else "name the profile's own (--model), or make a profile of this one"
-            )
-            raise ProfileError(
-                f"{profile} is the profile of {made.model.name}, and {model or 'nano'} has other weights; {advice}."
-            )
-        texts = [_fresh_text(lm, made, probe, sequences, include_path) for probe in made.probes]
+        lm = _opened(plan)
+        texts = [_fresh_text(lm, plan, probe) for probe in made.probes]
         seen = {item for own in made.probes for item in own.items} | {own.item for one in texts for own in one.texts}
-        splits = _check_disjoint(lm, seen, asked, items, limit, include_path) if test else {}
-        plan = {**settings, "texts": {own.name: own.sha256 for own in texts}}
-        journal = Journal(folder / UNFINISHED, plan, option="--run")
-        bench = _Bench(lm, parts(lm.model, made.unit), formats, paths, batch_tokens, journal, bar)
-        bar.begin(len(texts) * (bench.n_lowered(formats[Path(mix).stem]) + len(paths)))
+        splits = _check_disjoint(lm, plan, seen) if test else {}
+        drawn = {own.name: own.sha256 for own in texts}
+        journal = Journal(plan.folder / UNFINISHED, {**settings, "texts": drawn}, option="--run")
+        bench = _Bench(lm, plan, journal, bar)
+        bar.begin(len(texts) * bench.n_pieces)
         found = [bench.measure(probe, own) for probe, own in zip(made.probes, texts, strict=True)]
-        checks = bench.mix_checks(made)
-    differences: tuple[Difference, ...] = ()
-    if test:
-        sweep(
-            model,
-            levels=["fp16", *map(str, paths)],
-            tasks=asked,
-            run=folder,
-            items=items,
-            limit=limit,
-            batch_size=batch_size,
-            model_args=model_args,
-            include_path=include_path,
-            noise_floor=False,
-            cost=False,
-            margin=margin,
-            confidence=confidence,
-            progress=progress,
-        )
-        _check_asked(folder, seen, splits)
-        differences = _differences(folder, reference, list(mixes), margin, confidence)
+        checks = bench.mix_checks()
+    differences = _swept(plan, seen, splits, progress=progress) if test else ()
     validation = Validation(
         qbench=settings["qbench"],
-        profile=Path(profile).name,
-        profile_sha256=hashed,
+        profile=plan.profile.name,
+        profile_sha256=settings["profile"],
         model=made.model.name,
         model_sha256=made.model.sha256,
         unit=made.unit,
         sequences=sequences,
         mixes=tuple(checks),
         texts=tuple(found),
-        reference=reference,
+        reference=plan.reference,
         margin=margin,
         confidence=confidence,
-        run=str(folder) if test else "",
+        run=str(plan.folder) if test else "",
         test=differences,
         settings=settings,
     )
-    write(validation, folder)
+    write(validation, plan.folder)
     journal.remove()
     return validation
 
@@ -194,8 +156,114 @@ def default_run(mix: Path) -> Path:
     return Path("runs") / f"{mix.stem}-validation"
 
 
+# ---------------------------------------------------------------- the plan
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is validated, and how: all that can be known, and refused, before a model is loaded. Fields that are not described are the
+    arguments of `validate`."""
+
+    profile: Path
+    made: Profile
+    """What is in it."""
+    paths: tuple[Path, ...]
+    """Of the mixes: the one that is validated, then its controls."""
+    formats: dict[str, dict[str, str]]
+    """The format of every unit, by the name of the mix."""
+    model: str
+    folder: Path
+    sequences: int
+    tasks: tuple[str, ...]
+    items: int
+    limit: int | None
+    test: bool
+    batch_size: int
+    batch_tokens: int
+    margin: float
+    confidence: float
+    model_args: dict[str, Any]
+    include_path: tuple[Path, ...]
+
+    @property
+    def reference(self) -> str:
+        """The control that all mixes are held against on test items."""
+        controls = [path.stem for path in self.paths[1:]]
+        return next((name for name in controls if name.endswith(UNIFORM)), controls[0])
+
+    def settings(self) -> dict[str, str]:
+        """What was asked for, profile and mixes by their SHA-256: the same settings make the same file."""
+        return {
+            "qbench": provenance.versions()["qbench"],
+            "profile": _sha256(self.profile),
+            "mixes": json.dumps({path.stem: _sha256(path) for path in self.paths}),
+            "model": self.model or "nano",
+            "sequences": str(self.sequences),
+            "tasks": json.dumps(self.tasks),
+            "items": str(self.items),
+            "limit": str(self.limit or "none"),
+            "test": str(self.test),
+            "batch_size": str(self.batch_size),
+            "batch_tokens": str(self.batch_tokens),
+            "margin": str(self.margin),
+            "confidence": str(self.confidence),
+            "model_args": json.dumps(self.model_args, sort_keys=True, default=str),
+            "include_path": json.dumps([*map(str, self.include_path)]),
+        }
+
+
+def _formats_of_all(profile: Profile, paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    """The format of every unit, by the name of the mix.
+
+    Raises:
+        MixError: a mix that cannot be read.
+        ProfileError: one has the name of another one, other units than the profile, or another size than the first.
+    """
+    mixes = {path.stem: read_mix(path) for path in paths}
+    if len(mixes) < len(paths):
+        raise ProfileError("Two of the mixes have one name; rename a file.")
+    formats = {name: _formats(profile, mix) for name, mix in mixes.items()}
+    _check_sizes(profile, paths, formats)
+    return formats
+
+
+def _asked_tasks(profile: Profile, given: Sequence[str], test: bool) -> tuple[str, ...]:
+    """The tasks of the sweep: those that were named, else those of the profile's probes.
+
+    Raises:
+        ProfileError: there is to be a sweep, and there are none.
+    """
+    found = (*given,) or tuple(task for probe in profile.probes if probe.responses != "text" for task in probe.tasks)
+    if test and not found:
+        raise ProfileError(
+            "Every probe of the profile is a text file and has no test items; name some (--tasks), or ask none (--no-test)."
+        )
+    return found
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _opened(plan: _Plan) -> Any:
+    """The model of the profile.
+
+    Raises:
+        ProfileError: it has other weights.
+    """
+    name = plan.model or "nano"
+    with quiet():
+        lm = open_model(pretrained=plan.model or nano_path(), batch_size=1, **plan.model_args)
+    if lm.weights_sha256() != plan.made.model.sha256:
+        advice = (
+            "its weights have changed since, so make the profile again"
+            if plan.made.model.name == name
+            else "name the profile's own (--model), or make a profile of this one"
+        )
+        raise ProfileError(
+            f"{plan.profile} is the profile of {plan.made.model.name}, and {name} has other weights; {advice}."
+        )
+    return lm
 
 
 def _finished(folder: Path, settings: Mapping[str, str]) -> Validation | None:
@@ -299,25 +367,23 @@ def _formats(profile: Profile, mix: Mix) -> dict[str, str]:
     return found
 
 
-def _fresh_text(lm: Any, profile: Profile, probe: Probe, sequences: int, include_path: Sequence[Path]) -> ProbeText:
+def _fresh_text(lm: Any, plan: _Plan, probe: Probe) -> ProbeText:
     """Text of a probe's kind without any of its items, nor those of the profile's other probes."""
-    longest = profile.settings.get("max_tokens", "")
-    seen = sorted({item for own in profile.probes for item in own.items})
+    longest = plan.made.settings.get("max_tokens", "")
+    seen = sorted({item for own in plan.made.probes for item in own.items})
     return text.draw(
         lm,
         f"{probe.name}={','.join(probe.tasks)}",
-        sequences=sequences,
+        sequences=plan.sequences,
         responses="reference" if probe.responses == "text" else probe.responses,
-        seed=profile.seed,
+        seed=plan.made.seed,
         max_tokens=int(longest) if longest.isdecimal() else None,
-        include_path=include_path,
+        include_path=plan.include_path,
         exclude=seen,
     )
 
 
-def _check_disjoint(
-    lm: Any, seen: Set[str], tasks: Sequence[str], items: int, limit: int | None, include_path: Sequence[Path]
-) -> dict[str, str]:
+def _check_disjoint(lm: Any, plan: _Plan, seen: Set[str]) -> dict[str, str]:
     """No test item was looked at before. Said before the work, and not after it.
 
     Returns:
@@ -327,12 +393,12 @@ def _check_disjoint(
         ProfileError: one was.
     """
     with quiet():
-        metadata = {"qb_items": items, "qb_seed": bank.DEFAULT_SEED, "pretrained": lm.pretrained}
-        manager, names = find_tasks(tasks, include_path, metadata=metadata)
+        metadata = {"qb_items": plan.items, "qb_seed": bank.DEFAULT_SEED, "pretrained": lm.pretrained}
+        manager, names = find_tasks(plan.tasks, plan.include_path, metadata=metadata)
         loaded = load_tasks(manager, names, None, bank.DEFAULT_SEED)
     splits = {name: text.evaluated_split(task) for name, task in loaded.items()}
     for name, task in loaded.items():
-        for number, document in enumerate(list(task.eval_docs)[:limit]):
+        for number, document in enumerate(list(task.eval_docs)[: plan.limit]):
             item = text.item_name(document, name, splits[name], number)
             if item in seen:
                 raise ProfileError(
@@ -340,6 +406,32 @@ def _check_disjoint(
                     "Sweep other tasks (--tasks), or none (--no-test)."
                 )
     return splits
+
+
+def _swept(plan: _Plan, seen: Set[str], splits: Mapping[str, str], *, progress: bool = True) -> tuple[Difference, ...]:
+    """Ask the mix and its controls the test items.
+
+    Raises:
+        ProfileError: one of the items was looked at before.
+    """
+    sweep(
+        plan.model,
+        levels=["fp16", *map(str, plan.paths)],
+        tasks=plan.tasks,
+        run=plan.folder,
+        items=plan.items,
+        limit=plan.limit,
+        batch_size=plan.batch_size,
+        model_args=plan.model_args,
+        include_path=plan.include_path,
+        noise_floor=False,
+        cost=False,
+        margin=plan.margin,
+        confidence=plan.confidence,
+        progress=progress,
+    )
+    _check_asked(plan.folder, seen, splits)
+    return _differences(plan)
 
 
 def _check_asked(folder: Path, seen: Set[str], splits: Mapping[str, str]) -> None:
@@ -361,12 +453,14 @@ def _check_asked(folder: Path, seen: Set[str], splits: Mapping[str, str]) -> Non
         )
 
 
-def _differences(
-    folder: Path, reference: str, names: Sequence[str], margin: float, confidence: float
-) -> tuple[Difference, ...]:
-    others = [name for name in names if name != reference]
+def _differences(plan: _Plan) -> tuple[Difference, ...]:
+    others = [name for name in plan.formats if name != plan.reference]
     table = compare(
-        folder / reference, [folder / name for name in others], margin=margin, confidence=confidence, formats=()
+        plan.folder / plan.reference,
+        [plan.folder / name for name in others],
+        margin=plan.margin,
+        confidence=plan.confidence,
+        formats=(),
     ).table
     return tuple(
         Difference(
@@ -391,23 +485,15 @@ def _differences(
 class _Bench:
     """The model, and what is to be measured on it."""
 
-    def __init__(
-        self,
-        lm: Any,
-        found: list[Part],
-        formats: dict[str, dict[str, str]],
-        paths: Sequence[Path],
-        batch_tokens: int,
-        journal: Journal,
-        bar: Progress,
-    ) -> None:
-        self.lm, self.parts, self.formats, self.paths = lm, found, formats, paths
-        self.batch_tokens, self.journal, self.bar = batch_tokens, journal, bar
+    def __init__(self, lm: Any, plan: _Plan, journal: Journal, bar: Progress) -> None:
+        self.lm, self.plan, self.journal, self.bar = lm, plan, journal, bar
+        self.parts = parts(lm.model, plan.made.unit)
         self.sizes: dict[str, tuple[float, float]] = {}
-        self.measured: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in formats}
+        self.measured: dict[str, dict[str, tuple[float, ...]]] = {name: {} for name in plan.formats}
 
-    def to_lower(self, formats: Mapping[str, str]) -> list[tuple[Part, str]]:
+    def to_lower(self) -> list[tuple[Part, str]]:
         """Each unit at the format that the mix gives it, and at the one that it gives most units, format by format."""
+        formats = self.plan.formats[self.plan.paths[0].stem]
         pairs = {(part.name, formats[part.name]) for part in self.parts}
         given = [name for name in formats.values() if name != FULL_PRECISION]
         if given:
@@ -415,13 +501,15 @@ class _Bench:
         lowest_last = sorted({name for _, name in pairs} - {FULL_PRECISION}, key=lambda name: -(LEVELS[name].bits or 0))
         return [(part, name) for name in lowest_last for part in self.parts if (part.name, name) in pairs]
 
-    def n_lowered(self, formats: Mapping[str, str]) -> int:
-        return len(self.to_lower(formats))
+    @property
+    def n_pieces(self) -> int:
+        """What is measured on each probe: units lowered alone, and mixes."""
+        return len(self.to_lower()) + len(self.plan.paths)
 
     @torch.no_grad()
     def measure(self, probe: Probe, fresh: ProbeText) -> Text:
         """Measure every pair of unit and format, and every mix, on the text of one probe."""
-        asked = Asked.of(self.lm, fresh, batch_tokens=self.batch_tokens)
+        asked = Asked.of(self.lm, fresh, batch_tokens=self.plan.batch_tokens)
         batches = [asked.batch(number) for number in range(len(asked.batches))]
         self.lm.set_level(FULL_PRECISION)
         base = [asked.answer(batch) for batch in batches]
@@ -430,9 +518,8 @@ class _Bench:
             found = [divergence(own, asked.answer(batch)) for own, batch in zip(base, batches, strict=True)]
             return [float(f"{value:.6g}") for value in asked.in_order(found)]
 
-        first = self.formats[self.paths[0].stem]
         checks = []
-        for part, name in self.to_lower(first):
+        for part, name in self.to_lower():
 
             def alone(part: Part = part, name: str = name) -> list[float]:
                 with lowered([part], LEVELS[name]):
@@ -440,7 +527,7 @@ class _Bench:
 
             measured = tuple(self._once(f"{fresh.name} {part.name} {name}", alone))
             checks.append(UnitCheck(part.name, name, probe.predicted[part.name][name].value, measured))
-        for path in self.paths:
+        for path in self.plan.paths:
 
             def together(path: Path = path) -> dict[str, Any]:
                 proof = self.lm.set_level(str(path))
@@ -466,19 +553,19 @@ class _Bench:
         self.bar.update()
         return made
 
-    def mix_checks(self, profile: Profile) -> list[MixCheck]:
+    def mix_checks(self) -> list[MixCheck]:
         return [
             MixCheck(
                 name=name,
                 formats=formats,
                 storage_bytes=self.sizes[name][0],
                 bits_per_weight=self.sizes[name][1],
-                predicted={probe.name: tuple(predicted_nats(probe, formats)) for probe in profile.probes},
+                predicted={probe.name: tuple(predicted_nats(probe, formats)) for probe in self.plan.made.probes},
                 expected={
                     probe.name: Curve.of(probe).expected(sum(predicted_nats(probe, formats)) / probe.n_scored)
-                    for probe in profile.probes
+                    for probe in self.plan.made.probes
                 },
                 measured=self.measured[name],
             )
-            for name, formats in self.formats.items()
+            for name, formats in self.plan.formats.items()
         ]
