@@ -1,13 +1,15 @@
 """The arithmetic of the template language: exact, small, and closed to everything else."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sympy
 
 from qbench.errors import TemplateError
-from qbench.expressions import evaluate
+from qbench.expressions import FUNCTIONS, evaluate
 
 # Values computed by hand or by a calculator, not by this program.
 CASES: list[tuple[str, dict[str, Any], Any]] = [
@@ -72,3 +74,9 @@ def test_expressions_have_their_exact_value(expression: str, names: dict[str, An
 def test_everything_else_is_refused(expression: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         evaluate(expression, {"price": 3})
+
+
+def test_the_page_names_every_function() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "templates.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"\| functions \|.*?\n\n", page, re.DOTALL)
+    assert set(FUNCTIONS) | {"iterate"} <= set(re.findall(r"\w+", table))
