@@ -1,6 +1,8 @@
 """Scores of which less is better, scores of which nobody says so, and scores that are no shares."""
 
+import base64
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -17,6 +19,7 @@ from qbench.outputs import item_directions, read_output
 from qbench.pairing import Direction
 from qbench.plan import plan
 from qbench.report import Report, report, summary
+from qbench.report.browser import pack
 from qbench.report.table import Kind, Table
 from qbench.stats import Verdict
 
@@ -118,6 +121,12 @@ def test_every_format_says_that_lower_is_better(errors: Report) -> None:
     found = next(row for row in rows if (row["kind"], row["level"], row["measure"]) == ("task", "q2", "difference"))
     assert (found["direction"], found["verdict"]) == ("lower is better", "degraded")
     assert int(found["n_worse"]) == N_ITEMS
+
+
+def test_the_page_knows_which_items_are_better_low(errors: Report, scores: Report) -> None:
+    for result, lower in ((errors, True), (scores, False)):
+        carried = json.loads(gzip.decompress(base64.b64decode(pack(result.table).data)))
+        assert carried["lower"] == [lower] * N_ITEMS
 
 
 def test_a_score_that_everybody_knows_needs_no_word(scores: Report) -> None:
