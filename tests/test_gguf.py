@@ -45,6 +45,9 @@ from qbench.gguf.types import TYPES, module_name, tensor_name  # noqa: E402
 from qbench.harness import find_tasks  # noqa: E402
 from qbench.levels import resolve  # noqa: E402
 from qbench.models import QBenchLM, nano_path  # noqa: E402
+from qbench.report import read_table  # noqa: E402
+from qbench.report.citation import methods  # noqa: E402
+from qbench.report.wording import notes  # noqa: E402
 from qbench.scoring import FAILED  # noqa: E402
 from qbench.sweep import sweep  # noqa: E402
 
@@ -597,6 +600,9 @@ def test_a_sweep_over_files(random_llama: Path, tmp_path: Path) -> None:
     again = run("two")
     assert files == {path.relative_to(again.dir): path.read_bytes() for path in again.dir.glob("*/samples_*.jsonl")}
     run("one")  # nothing left to do
+    (said,) = [note for note in notes(read_table(finished.dir)) if "noise floor" in note]
+    assert said.startswith("The noise floor is that of fp16 alone")
+    assert said in methods(read_table(finished.dir))
     assert info["cost"]["arithmetic"] == "native"
     assert info["cost"]["generation_tokens_per_second"] > 0
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from qbench import __version__
 from qbench.report.latex import escape
 from qbench.report.table import Kind, Table
-from qbench.report.wording import about, declared, has_templates, is_same, scales, ways
+from qbench.report.wording import about, declared, floor_alone, has_templates, is_same, scales, ways
 from qbench.stats import Target
 from qbench.stats.sequential import GAMMA
 
@@ -110,7 +110,7 @@ def _noise_floor(table: Table) -> str:
         if all(is_same(table, cell) for cell in cells)
         else "differences between the two are the noise floor"
     )
-    return f"The baseline was evaluated a second time at another batch size; {found}."
+    return " ".join([f"The baseline was evaluated a second time at another batch size; {found}.", *floor_alone(table)])
 
 
 def _verdicts(table: Table) -> str:

@@ -54,6 +54,7 @@ def provenance_of(sweep: Sweep, baseline: Run) -> Provenance:
         versions=dict(baseline.info.get("versions", {})),
         hardware=dict(baseline.info.get("hardware", {})),
         dtype=str(model.get("dtype", "")).removeprefix("torch."),
+        engine=str(info.get("engine", "")),
         num_fewshot=info.get("num_fewshot"),
         apply_chat_template=bool(info.get("apply_chat_template")),
         limit=info.get("limit"),

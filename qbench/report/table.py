@@ -186,6 +186,8 @@ class Provenance:
     hardware: dict[str, Any]
     dtype: str = ""
     """Of the weights of the checkpoint as it was loaded."""
+    engine: str = ""
+    """What made and ran the levels; empty where runs of lm-eval are compared."""
     num_fewshot: int | None = None
     """Examples in front of each question; None where each task has its own number."""
     apply_chat_template: bool = False

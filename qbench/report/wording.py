@@ -169,8 +169,19 @@ def scale(row: Row) -> str:
 
 
 def notes(table: Table) -> list[str]:
-    """What to know of some rows: those without an interval, those where lower is better, and those that are no percentages."""
-    return [*not_estimable(table), *scales(table)]
+    """What to know of some rows (those without an interval, those where lower is better, and those that are no percentages), and of the
+    noise floor."""
+    return [*not_estimable(table), *scales(table), *floor_alone(table)]
+
+
+def floor_alone(table: Table) -> list[str]:
+    """What the noise floor does not tell of levels that llama.cpp runs."""
+    if table.noise_floor is None or table.provenance.engine != "gguf":
+        return []
+    return [
+        f"The noise floor is that of {table.baseline} alone: at the levels below it, llama.cpp's numbers depend more on the size of a "
+        "batch, so a level may differ from itself by more than the floor says."
+    ]
 
 
 def scales(table: Table) -> list[str]:
