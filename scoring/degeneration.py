@@ -1,10 +1,12 @@
-"""How a text falls apart when the model behind it loses precision: it repeats itself, mixes scripts, forgets what it opened, stops.
+"""How a text falls apart when the model behind it loses precision: it repeats itself, loses its syntax, mixes scripts, forgets what it
+opened, stops.
 
 `degeneration` measures, `damage` sums up. The thresholds leave ordinary English prose, letters, lists and verse at 0.
 """
 
 import itertools
 import math
+import re
 import unicodedata
 import zlib
 from collections import Counter
@@ -21,6 +23,49 @@ SENTENCE_CLOSERS = tuple(".!?…:\"')]}*`—>|”’")
 MID_SENTENCE = frozenset(
     str.split("the a an and or but of to in on at for with from by as that which is are was were be this its their")
 )
+TOKEN = re.compile(r"[^\W\d_]+(?:['’_-][^\W\d_]+)*|\d[\d.,]*|\n|\S")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TO_BE = _words("is are was were am")
+_MODALS = _words("will would could should must")
+_HAD = _words("had did") | _MODALS - _words("will")
+_ARTICLES = _words("the a an my your our their every")
+_NO_NOUN = _ARTICLES | _words(
+    "of from with at by for in on as to that this these those because if it you he she they we him them us"
+)
+_NO_NOUN |= _words("been could did had should")
+_NO_PREDICATE = _words("am be have had do did could should must can") | _MODALS
+NEVER_FOLLOWS: dict[str, frozenset[str]] = {
+    # An article is waiting for its noun, a preposition for what it governs, a verb for anything but another finite verb.
+    **dict.fromkeys(("the", "an", "every"), _NO_NOUN | _TO_BE | _words("and or but its be so have has which")),
+    **dict.fromkeys(("my", "your", "our", "their", "its"), _NO_NOUN | _TO_BE | _words("but")),
+    "a": _ARTICLES - _words("a")
+    | _words(
+        "of are because been did had should could than were was have its be has they we he she it you him them us"
+    ),
+    "of": _TO_BE - _words("is") | _words("of from with by for on am be been has because than") | _HAD,
+    "to": _TO_BE - _words("is") | _words("to of for with at than because been") | _HAD,
+    **dict.fromkeys(("from", "by", "in", "on"), _words("of been than")),
+    **dict.fromkeys(("with", "for", "at"), _words("of to been than")),
+    "is": _NO_PREDICATE | _TO_BE - _words("is"),
+    "are": _NO_PREDICATE - _words("do") | _words("was were has"),
+    "was": _NO_PREDICATE | _words("are were has"),
+    "were": _NO_PREDICATE | _words("is are was has"),
+    "be": _NO_PREDICATE - _words("had") | _TO_BE | _words("be has"),
+    "has": _NO_PREDICATE - _words("had") | _words("are was were has"),
+    **dict.fromkeys(_MODALS, _TO_BE | _words("been has had did of to") | _MODALS),
+    **dict.fromkeys(("he", "she", "they", "we"), _ARTICLES - _words("a") | _words("of with from")),
+    "and": _words("and than"),
+    "but": _words("but and"),
+    "or": _words("or than"),
+    "than": _words("than and but of"),
+}
+NEVER_ENDS = _words("the an every and than")  # a sentence
+
 MAX_VERSE_WORDS = 12
 MIN_CUT_WORDS = 8  # a shorter last line without a full stop may be a signature, a heading or a verse
 
@@ -33,6 +78,8 @@ def degeneration(text: str) -> dict[str, float]:
     distinct_2          distinct 2-word sequences / all of them (Li et al. 2016)
     mattr               type-token ratio, averaged over windows of 50 words (Covington & McFall 2010)
     zlib_ratio          compressed / raw bytes; 1 for texts too short to tell
+    broken_syntax       share of words in front of one that never follows them in English ("the of", "are was"), or of a full stop ("the.");
+                        the first is forgiven, because a text may quote it
     script_switches     share of neighbouring words in different scripts
     unclosed            brackets and quotes that were opened and not closed
     cut_off             1 if the text stops in the middle of a sentence
@@ -44,6 +91,7 @@ def degeneration(text: str) -> dict[str, float]:
         "distinct_2": _distinct(prose.words, 2),
         "mattr": _mattr(prose.words),
         "zlib_ratio": _zlib_ratio(prose.text),
+        "broken_syntax": _broken_syntax(prose.text),
         "script_switches": _script_switches(prose.words),
         "unclosed": float(_unclosed(prose.text)),
         "cut_off": float(_cut_off(prose)),
@@ -56,6 +104,7 @@ def damage(measures: dict[str, float]) -> float:
         _between(measures["repeated_4grams"], 0.15, 0.6),
         _between(-measures["mattr"], -0.5, -0.2),
         _between(-measures["zlib_ratio"], -0.25, -0.05),
+        _between(measures["broken_syntax"], 0.0, 0.03),
         _between(measures["script_switches"], 0.02, 0.2),
         min(0.1 * measures["unclosed"], 0.3),
         0.3 * measures["cut_off"],
@@ -90,6 +139,21 @@ def _mattr(words: list[str]) -> float:
 def _zlib_ratio(text: str) -> float:
     raw = text.encode("utf-8", errors="replace")
     return len(zlib.compress(raw)) / len(raw) if len(raw) >= SHORTEST else 1.0
+
+
+def _broken_syntax(text: str) -> float:
+    """Words in capitals are left out: they are often names, as in "Party A is"."""
+    tokens = TOKEN.findall(text)
+    n_broken = n_words = 0
+    for one, other in itertools.pairwise(tokens):
+        n_words += one[0].isalpha()
+        if one.isupper():
+            continue
+        if other in ".!?;":
+            n_broken += one.lower() in NEVER_ENDS
+        else:
+            n_broken += other in NEVER_FOLLOWS.get(one.lower(), ())
+    return max(0, n_broken - 1) / n_words if n_words else 0.0
 
 
 def _script_switches(words: list[str]) -> float:

@@ -5,9 +5,11 @@ clearly below the reference, in every template of the three leaves. No rubric of
 """
 
 import json
+import random
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from qbench.bank import Leaf, leaves
 from qbench.scoring import judge
+from qbench.scoring.degeneration import damage, degeneration
 from qbench.scoring.prose import Prose, fold, phrase_pattern
 from qbench.templates import Item, draw
 
@@ -29,6 +32,7 @@ CEILINGS = {
     "other": 0.5,  # the reference of another item of the same template, so the right form with the wrong content
     "echo": 0.8,  # the question itself
     "half": 0.9,  # the first half of the reference
+    "shuffled": 0.8,  # the words of the reference in random order
 }
 
 
@@ -71,10 +75,17 @@ def controls(template: str) -> dict[str, list[float]]:
             "other": items[(index + 7) % len(items)].reference,  # another difficulty
             "echo": item.question,
             "half": item.reference[: len(item.reference) // 2],
+            "shuffled": shuffled(item),
         }
         for name, response in responses.items():
             scores[name].append(score(response, item))
     return scores
+
+
+def shuffled(item: Item) -> str:
+    words = item.reference.split()
+    random.Random(item.id).shuffle(words)
+    return " ".join(words)
 
 
 def without(phrases: Any, text: str) -> str:
@@ -228,6 +239,41 @@ def test_a_passage_that_is_copied_in_front_of_the_answer_spoils_it(item: Item) -
         if 8 < len(sentence.split()) < 30 and not set(sentence) & {'"', "\n"}
     )
     assert judge(f"{item.reference} It says: {quoted}.", json.loads(item.answer)).correct
+
+
+def test_word_salad_is_no_answer() -> None:
+    long = [item for item in RUBRICS.values() if len(item.reference.split()) >= 60]
+    assert not any(judge(shuffled(item), json.loads(item.answer)).correct for item in long)
+    assert mean(score(shuffled(item), item) for item in long) < 0.75
+    broken_syntax = [degeneration(shuffled(item))["broken_syntax"] for item in long]
+    assert mean(share > 0 for share in broken_syntax) > 0.6
+
+
+def broken_syntax_of(text: str) -> float:
+    return float(degeneration(text)["broken_syntax"])
+
+
+def test_broken_syntax_is_counted_word_by_word() -> None:
+    # "The of", "is are" and "the." in eight words; the first is forgiven.
+    assert broken_syntax_of("The of the cat is are on the.") == 2 / 8
+    assert broken_syntax_of("He wrote the of in his note.") == 0
+    assert broken_syntax_of("Party A is one, party B the other, and my in-laws are what they are, or were.") == 0
+    assert damage(degeneration("A were to of the and it was are to had, because their of must was a they.")) == 1
+
+
+def test_plain_english_has_no_broken_syntax() -> None:
+    root = Path(__file__).parents[1]
+    for path in (root / "README.md", *(root / "docs").glob("*.md")):
+        prose = re.sub(
+            r"```.*?```|^\|.*?$|`[^`]*`", "X", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+        )
+        for paragraph in prose.split("\n\n"):
+            text = paragraph.replace("\n", " ")
+            assert broken_syntax_of(text) == 0 or '"' in text, text
+    references = {item.reference for items in ITEMS.values() for item in items} | {
+        item.reference for item in RUBRICS.values()
+    }
+    assert {text for text in references if broken_syntax_of(text)} == set()
 
 
 def main(names: list[str]) -> None:

@@ -228,6 +228,7 @@ def test_each_kind_of_damage_is_measured() -> None:
         "distinct_2": 1,
         "mattr": 1,
         "zlib_ratio": 1,
+        "broken_syntax": 0,
         "script_switches": 0,
         "unclosed": 0,
         "cut_off": 0,
