@@ -204,6 +204,7 @@ def test_scores_that_are_no_shares_stand_in_their_own_unit(tmp_path: Path) -> No
     assert f"{before.mean():.3g} [" in said
     assert "Not in percent but in a unit of its own is theirs (nll)" in said
     assert "points \\[" not in said
+    assert "minus its score at fp16, with 95 % intervals" in said
     assert "score, theirs (lower is better)" in said
     rows = list(csv.DictReader(io.StringIO(next(p for p in result.paths if p.name == "report.csv").read_text())))
     assert {row["margin"] for row in rows if row["kind"] == "task"} == {""}

@@ -250,8 +250,9 @@ def caption(table: Table) -> str:
         subject += f" ({', '.join(f'{run}: {model or MISSING}' for run, model in models.items())})"
     elif any(known):
         subject += f" (all of {next(iter(known))})"
+    unit = "in percentage points, " if any(row.is_share for row in table.rows) else ""
     return (
-        f"{subject}, in percentage points, "
+        f"{subject}, {unit}"
         f"with {100 * table.settings.confidence:g} % {'repeated confidence ' if table.looks else ''}intervals {about(table)}"
     )
 
