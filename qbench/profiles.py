@@ -47,7 +47,7 @@ class Cost:
     def of(cls, nats: Sequence[float], scored: Sequence[int]) -> Self:
         """From the nats and the number of scored tokens of each sequence: a ratio of sums, so that every scored token weighs the same.
 
-        Missing where a sequence has none, as where a model overflows.
+        Missing where a sequence was not measured, or a model overflows.
         """
         total, counts = np.asarray(nats, float), np.asarray(scored, float)
         if not np.isfinite(total).all():

@@ -298,7 +298,7 @@ def _probe(bench: _Bench, asked: Asked, prediction: NDArray[np.float64], chosen:
         predicted=_costs(bench, prediction, own.scored),
         measured=_costs(bench, measured, own.scored),
         restored=_costs(bench, restored, own.scored),
-        lowered={name: _cost(row, own.scored) for name, row in zip(bench.formats, every, strict=True)},
+        lowered={name: Cost.of(row.tolist(), own.scored) for name, row in zip(bench.formats, every, strict=True)},
         fisher=dict(zip(unit_names, (losses.squared / n).tolist(), strict=True)),
         gradient=dict(zip(unit_names, (losses.absolute / n).tolist(), strict=True)),
         signed={
@@ -311,13 +311,9 @@ def _probe(bench: _Bench, asked: Asked, prediction: NDArray[np.float64], chosen:
 
 def _costs(bench: _Bench, nats: NDArray[np.float64], scored: Sequence[int]) -> Costs:
     return {
-        part.name: {name: _cost(row, scored) for name, row in zip(bench.formats, rows, strict=True)}
+        part.name: {name: Cost.of(row.tolist(), scored) for name, row in zip(bench.formats, rows, strict=True)}
         for part, rows in zip(bench.parts, nats, strict=True)
     }
-
-
-def _cost(nats: NDArray[np.float64], scored: Sequence[int]) -> Cost:
-    return Cost.missing() if np.isnan(nats).any() else Cost.of(nats.tolist(), scored)
 
 
 def _measured(
