@@ -76,9 +76,14 @@ def fair(target: str, wrong: Iterable[str]) -> list[str]:
 
 
 def begins_alike(one: str, other: str) -> bool:
-    """Whether one text is how the other begins, but for spaces; case and punctuation stay, because tokenizers keep them apart."""
+    """Whether one text is how the other begins, but for spaces; case and punctuation stay, because tokenizers keep them apart.
+
+    Part of the first word of a phrase is no beginning of it ("Th" of "There is none"): common words are tokens of their own.
+    """
     shorter, longer = sorted((" ".join(one.split()), " ".join(other.split())), key=len)
-    return longer.startswith(shorter)
+    rest = longer[len(shorter) :]
+    cuts_a_word = shorter[-1:].isalpha() and rest[:1].isalpha() and " " not in shorter and " " in rest
+    return longer.startswith(shorter) and not cuts_a_word
 
 
 def _chosen(candidates: Iterable[str], target: str, spec: Mapping[str, Any], rng: np.random.Generator) -> list[str]:

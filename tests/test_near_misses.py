@@ -73,6 +73,7 @@ def test_a_trace_that_only_stops_early_or_goes_on_is_never_offered() -> None:
         ("[8, 12]", "[8, 12, 20]", False),  # the bracket ends it
         ("8, 12", "12, 8, 12", False),
         ("co", "Cobalt", False),  # tokens have case
+        ("Th", "There is no such element", False),  # a word is not cut
         ("yes", "no", False),
     ],
 )
