@@ -20,7 +20,8 @@ from quoting import ROOT, quote
 from qbench.models import nano_path
 from qbench.nano.recipe import TRAINING
 from qbench.nano.train import LOSSES
-from qbench.records import Sample, read_sweep
+from qbench.records import read_sweep
+from qbench.samples import Sample
 from qbench.stats import Design, Estimate, mean_scores
 
 NANO = Path(nano_path())

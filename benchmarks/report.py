@@ -22,7 +22,7 @@ from quoting import quote
 
 from qbench import records
 from qbench.bank import leaves
-from qbench.records import Sample
+from qbench.samples import Sample
 from qbench.templates import Item
 
 LEVELS = {  # bits per weight, and the share of items that change

@@ -7,10 +7,10 @@ from pathlib import Path
 from qbench.errors import PairingError, QBenchError
 from qbench.outputs import Output, read_output
 from qbench.pairing import Selection
-from qbench.records import Run
+from qbench.records import Cost, Run, Size
 from qbench.report import DEFAULT_FORMATS, Report, check_formats, write_report
 from qbench.report.compute import build_table
-from qbench.report.table import Cost, LevelFacts, Provenance, Settings, read_target
+from qbench.report.table import LevelFacts, Provenance, Settings, read_target
 
 
 def compare(
@@ -86,16 +86,22 @@ def _tasks(names: Sequence[str], runs: Sequence[Output | Run], wanted: Sequence[
 
 
 def _facts(name: str, run: Output | Run) -> LevelFacts:
-    proof = run.info.get("proof", {})
-    bits, size = (float(proof.get(field, math.nan)) for field in ("bits_per_weight", "storage_bytes"))
-    cost = Cost.of(run.info.get("cost") or {})
-    return LevelFacts(name, bits, size, cost, seconds=math.nan, n_tokens=math.nan, n_items=0, n_failed=0)
+    size, cost = (run.facts.proof, run.facts.cost) if isinstance(run, Run) else (Size(), Cost())
+    return LevelFacts(
+        name,
+        size.bits_per_weight,
+        size.storage_bytes,
+        cost,
+        seconds=math.nan,
+        n_tokens=math.nan,
+        n_items=0,
+        n_failed=0,
+    )
 
 
 def _model(run: Output | Run) -> str:
     """The model's name as the results file of lm-eval or the run of a sweep has it; empty where there is none."""
-    known = run.info.get("model_name") or (run.info.get("model") if isinstance(run, Run) else None) or ""
-    return str(known.get("name", "") if isinstance(known, dict) else known)
+    return run.facts.model.name if isinstance(run, Run) else str(run.info.get("model_name") or "")
 
 
 def _provenance(names: Sequence[str], runs: Sequence[Output | Run]) -> Provenance:

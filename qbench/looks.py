@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qbench.pairing import ITEM_FIELDS
+from qbench.samples import ITEM_FIELDS
 from qbench.stats import SHARES, look_confidences
 
 Document = Mapping[str, Any]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from qbench.errors import RunError, SamplesError
-from qbench.records import RUN_FILE, Run, Sample, directions, read_run
+from qbench.records import RUN_FILE, Run, directions, read_run
+from qbench.samples import Sample, read_samples
 
 TURNING = frozenset({"perplexity"})
 """Aggregations of lm-eval that fall as the values of the items rise: exp(-mean) of log-likelihoods."""
@@ -31,6 +32,11 @@ class Output:
     known: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     """By task what the results files say of its metrics; see `item_directions`."""
 
+    shares = None
+    """lm_eval asks everything; see `qbench.records.Run.shares`."""
+    bank_sha256 = ""
+    """It writes down no bank."""
+
     @property
     def tasks(self) -> list[str]:
         return list(self.files)
@@ -43,18 +49,16 @@ class Output:
         """Read the samples of one task.
 
         Raises:
-            SamplesError: a line is no JSON object, as in a file that is still being written or was cut.
+            SamplesError: a line is no sample, as in a file that is still being written or was cut, or the file cannot be read.
         """
         path = self.files[task]
-        samples = []
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-            try:
-                samples.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                raise SamplesError(
-                    f"Line {number} of {path} is no JSON object; the file was cut or edited. Run lm_eval with --log_samples again."
-                ) from None
-        return samples
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise SamplesError(
+                f"{path} cannot be read ({error.strerror}). Give the files another owner, or copy them."
+            ) from None
+        return read_samples(path, content, "Run lm_eval with --log_samples again.")
 
 
 def read_output(path: Path) -> Output | Run:
@@ -93,7 +97,7 @@ def _read_results(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             continue
         if isinstance(content, dict):
             yield content

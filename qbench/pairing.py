@@ -15,14 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbench.errors import PairingError, SamplesError, did_you_mean
-from qbench.records import Sample
+from qbench.samples import Sample, is_item
 from qbench.stats import choice_divergence
 
 Array = NDArray[np.float64]
 
-ITEM_FIELDS = frozenset(
-    {"id", "category", "subcategory", "template", "difficulty"}
-)  # what makes a document an item of the bank
 MAIN_SCORES = (
     "score",
     "exact_match",
@@ -49,7 +46,9 @@ class Answers(Protocol):
     @property
     def tasks(self) -> list[str]: ...
     @property
-    def info(self) -> Mapping[str, Any]: ...
+    def shares(self) -> tuple[float, ...] | None: ...
+    @property
+    def bank_sha256(self) -> str: ...
     def higher_is_better(self, task: str) -> Mapping[str, bool]: ...
     def samples(self, task: str) -> list[Sample]: ...
 
@@ -131,7 +130,7 @@ def pair_levels(
             level.samples(task),
             task=task,
             select=select,
-            may_stop="shares" in baseline.info or "shares" in level.info,
+            may_stop=baseline.shares is not None or level.shares is not None,
             higher_is_better={**level.higher_is_better(task), **baseline.higher_is_better(task)},
         )
         for level in levels
@@ -143,10 +142,10 @@ def pair_levels(
 
 
 def _check_same_bank(baseline: Answers, level: Answers) -> None:
-    hashes = [str(run.info.get("bank", {}).get("sha256")) for run in (baseline, level)]
-    if hashes[0] != hashes[1]:
+    if baseline.bank_sha256 != level.bank_sha256:
+        first, other = (run.bank_sha256[:12] or "unknown" for run in (baseline, level))
         raise PairingError(
-            f"{baseline.name} was asked from bank {hashes[0][:12]} and {level.name} from bank {hashes[1][:12]}. "
+            f"{baseline.name} was asked from bank {first} and {level.name} from bank {other}. "
             "Sweep one of them again, so that both answer the same bank."
         )
 
@@ -203,7 +202,7 @@ def pair(
     first = next(iter(before.values()))
     score = _main_score(first, task, select.metric)
     documents = tuple(sample["doc"] for sample in before.values())
-    in_bank = all(map(_is_item, documents))
+    in_bank = all(map(is_item, documents))
     item_ids = list(before)
     others = [after.get(item_id, NOT_ASKED) for item_id in item_ids]
     _check_scored([*before.values(), *after.values()], score, task)
@@ -238,8 +237,6 @@ def pair(
 def _by_item(samples: Sequence[Sample], task: str, filter_name: str | None) -> dict[str, Sample]:
     """Samples by item id. lm-eval writes one line per item and filter; one filter is read."""
     again = "Write them again with lm-eval 0.4.13 or later and --log_samples."
-    if not all(isinstance(sample, dict) and isinstance(sample.get("doc", {}), dict) for sample in samples):
-        raise SamplesError(f"The samples of {task} are not objects with a document that is one. {again}")
     for field in ("doc", "doc_id", "doc_hash", "prompt_hash", "metrics"):
         if any(field not in sample for sample in samples):
             raise SamplesError(f"The samples of {task} have no field {field!r}. {again}")
@@ -259,12 +256,7 @@ def _by_item(samples: Sequence[Sample], task: str, filter_name: str | None) -> d
 
 
 def _item_id(sample: Sample, task: str) -> str:
-    return str(sample["doc"]["id"]) if _is_item(sample["doc"]) else f"{task}:{sample['doc_id']}"
-
-
-def _is_item(document: Mapping[str, Any]) -> bool:
-    """Whether a document is an item of the bank."""
-    return document.keys() >= ITEM_FIELDS and isinstance(document["difficulty"], int | float)
+    return str(sample["doc"]["id"]) if is_item(sample["doc"]) else f"{task}:{sample['doc_id']}"
 
 
 def _check_same(before: Mapping[str, Sample], after: Mapping[str, Sample], field: str, what: str, remedy: str) -> None:
@@ -357,7 +349,7 @@ def _likelihoods(sample: Sample) -> list[float] | None:
     """The log-likelihood of each choice, which lm-eval writes as text; None where the task is none of forced choice."""
     try:
         likelihoods = [float(value) for ((value, _),) in sample["resps"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return likelihoods if len(likelihoods) > 1 else None
 
@@ -382,5 +374,5 @@ def _options(sample: Sample, n_options: int) -> list[str]:
     choices = sample["doc"].get("choices")
     if isinstance(choices, list) and len(choices) == n_options:
         return [str(choice) for choice in choices]
-    arguments = sample.get("arguments") or {}
-    return [str((arguments.get(f"gen_args_{i}") or {}).get("arg_1", "")).strip() for i in range(n_options)]
+    arguments = sample.get("arguments", {})
+    return [str(arguments.get(f"gen_args_{i}", {}).get("arg_1", "")).strip() for i in range(n_options)]

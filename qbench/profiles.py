@@ -9,17 +9,16 @@ in the file and NaN here, never zero.
 
 import json
 import math
-import sys
-import types
-import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from qbench import json_files
 from qbench.errors import ProfileError, QBenchError, did_you_mean
+from qbench.json_files import from_json, to_json
 from qbench.levels import Level
 from qbench.records import write_atomically
 
@@ -310,26 +309,13 @@ def read_object(path: Path, what: str, command: str) -> dict[str, Any]:
     if path.is_dir():
         raise ProfileError(f"{path} is a folder; name the {what} in it, a .json file.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        return json_files.read_object(path, parse_constant=_no_constant)
     except FileNotFoundError:
         raise ProfileError(f"There is no {what} {path}; {command} writes one.") from None
-    except json.JSONDecodeError as error:
-        why = f"it is not JSON from line {error.lineno}, column {error.colno} on"
-    except UnicodeDecodeError:
-        why = "it is not UTF-8 text"
-    except OSError as error:
-        why = str(error.strerror)
-    except RecursionError:
-        why = "it is nested too deep"
     except ValueError as error:
-        why = str(error)
-    else:
-        if isinstance(content, dict) and "schema_version" in content:
-            return content
-        why = "it has no schema_version"
-    raise ProfileError(
-        f"{path} cannot be read as a {what} ({why}). Name the file that {command} wrote, or run it again."
-    )
+        raise ProfileError(
+            f"{path} cannot be read as a {what} ({error}). Name the file that {command} wrote, or run it again."
+        ) from None
 
 
 def _unreadable(path: Path, why: str) -> ProfileError:
@@ -338,54 +324,6 @@ def _unreadable(path: Path, why: str) -> ProfileError:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"it has {name}, which is not JSON")
-
-
-def to_json(value: Any) -> Any:
-    """JSON has no NaN: what is missing becomes null."""
-    if is_dataclass(value):
-        return {own.name: to_json(getattr(value, own.name)) for own in fields(value)}
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping():
-            return {key: to_json(entry) for key, entry in value.items()}
-        case list() | tuple():
-            return [to_json(entry) for entry in value]
-        case _:
-            return value
-
-
-def from_json(kind: Any, value: Any, where: str) -> Any:
-    """Make what the annotations say of what the file holds.
-
-    Raises:
-        ValueError: it is something else; the message names the place.
-    """
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type):
-        own = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != own.keys():
-            raise ValueError(f"{where or 'the file'} must have {', '.join(own)} and nothing else")
-        return kind(**{name: from_json(hint, value[name], f"{where}.{name}".strip(".")) for name, hint in own.items()})
-    if origin is dict and isinstance(value, dict):
-        return {key: from_json(arguments[1], entry, f"{where}.{key}") for key, entry in value.items()}
-    if origin is tuple and isinstance(value, list):
-        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
-        if len(kinds) == len(value):
-            return tuple(
-                from_json(own, entry, f"{where}[{i}]") for i, (own, entry) in enumerate(zip(kinds, value, strict=True))
-            )
-    if origin is types.UnionType:
-        return None if value is None else from_json(arguments[0], value, where)
-    if kind is float and value is None:
-        return math.nan
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if abs(value) > sys.float_info.max:
-            raise ValueError(f"{where} is beyond all numbers")
-        return float(value)
-    if isinstance(kind, type) and type(value) is kind:
-        return value
-    raise ValueError(f"{where} is {str(value)[:40]!r}, which is of another kind")
 
 
 def _check(profile: Profile, path: Path) -> None:

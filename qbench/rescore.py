@@ -1,13 +1,15 @@
 """Judge stored responses again with today's scorers, and show what changed: weights are not needed, and nothing is overwritten."""
 
+import json
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qbench import records
-from qbench.errors import RunError
-from qbench.pairing import ITEM_FIELDS
+from qbench.errors import RunError, SamplesError
+from qbench.samples import Sample, is_item
 from qbench.scoring import choice_results, declinable_choice_results, process_results
 
 SHOWN = 20  # changes that are printed
@@ -61,6 +63,7 @@ def rescore(run: Path, *, out: Path | None = None) -> Rescored:
 
     Raises:
         RunError: no sweep there, or ``out`` exists already.
+        SamplesError: a sample lacks what a scorer needs.
     """
     sweep = records.read_sweep(Path(run))
     if out is not None and Path(out).exists():
@@ -74,7 +77,8 @@ def rescore(run: Path, *, out: Path | None = None) -> Rescored:
         cells = {}
         for cell in level.cells:
             samples = level.samples_of_cell(cell)
-            if all(sample["doc"].keys() >= ITEM_FIELDS for sample in samples):
+            if all(is_item(sample.get("doc", {})) for sample in samples):
+                _check(samples, records.samples_path(level.dir, cell))
                 judged = [_judged_again(sample) for sample in samples]
                 changes += [
                     _change(name, records.task_of(cell), before, after)
@@ -96,7 +100,54 @@ def rescore(run: Path, *, out: Path | None = None) -> Rescored:
     return Rescored(n_items, tuple(changes), tuple(skipped))
 
 
-def _judged_again(sample: Mapping[str, Any]) -> records.Sample:
+def _check(samples: Sequence[Sample], path: Path) -> None:
+    """
+    Raises:
+        SamplesError: one cannot be judged; the message has the file and the line.
+    """
+    for number, sample in enumerate(samples, start=1):
+        if flaw := _flaw(sample):
+            raise SamplesError(
+                f"Line {number} of {path} cannot be judged again: {flaw}. Restore the file from a copy, or sweep again."
+            )
+
+
+def _flaw(sample: Sample) -> str:
+    """What keeps an item of the bank from being judged; empty if nothing does."""
+    document, responses = sample["doc"], sample.get("resps")
+    if type(sample.get("score", "")) not in (float, int, types.NoneType) or not responses or not responses[0]:
+        return "it has no score or no response"
+    if sample.get("failed"):
+        return ""
+    if isinstance(responses[0][0], str):
+        return "" if _is_object(document.get("answer")) else "the answer of its document is no JSON object"
+    if not all(len(own) == 1 and _is_likelihood(own[0]) for own in responses) or "metrics" not in sample:
+        return "its responses are neither a text nor a log-likelihood for each choice"
+    if not 1 < len(responses) == len(document.get("choices", ())):
+        return "its document has another number of choices"
+    if not 0 <= document.get("target_index", -1) < len(responses):
+        return "the target of its document is none of the choices"
+    return ""
+
+
+def _is_object(text: Any) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (RecursionError, TypeError, ValueError):
+        return False
+
+
+def _is_likelihood(response: Any) -> bool:
+    """Whether it is a number, which lm-eval writes as text, and whether the choice was the greedy one."""
+    try:
+        value, _ = response
+        float(value)
+    except (OverflowError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _judged_again(sample: Mapping[str, Any]) -> Sample:
     """The sample with today's metrics; one that failed stays as it is, for it has no response."""
     if sample.get("failed"):
         return dict(sample)

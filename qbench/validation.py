@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from qbench import profiles
 from qbench.allocate import KL
 from qbench.errors import ProfileError, QBenchError
+from qbench.json_files import from_json, to_json
 from qbench.pages.markdown import as_table, safe
 from qbench.profiles import Cost, Profile
 from qbench.recommend import ON_FRESH_TEXT, Evidence, weigh
@@ -141,7 +142,7 @@ def write(validation: Validation, folder: Path) -> tuple[Path, ...]:
         RunError: the disk is full or the folder cannot be written.
     """
     _check(validation, folder / FILE)
-    content = {"schema_version": SCHEMA_VERSION, **profiles.to_json(validation)}
+    content = {"schema_version": SCHEMA_VERSION, **to_json(validation)}
     write_atomically(
         folder / FILE, (json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
     )
@@ -160,7 +161,7 @@ def read(path: Path) -> Validation:
     try:
         if version != SCHEMA_VERSION:
             raise ValueError(f"schema version {version!r}, and this qbench reads version {SCHEMA_VERSION}")
-        validation: Validation = profiles.from_json(Validation, content, "")
+        validation: Validation = from_json(Validation, content, "")
     except (ValueError, QBenchError) as error:
         raise _unreadable(path, str(error)) from None
     _check(validation, path)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qbench import records
-from qbench.records import Sample
+from qbench.samples import Sample
 
 BANK = {"version": "1.0", "sha256": "b" * 64}
 

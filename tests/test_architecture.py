@@ -25,6 +25,8 @@ READING = [
     "bank",
     "names",
     "proofreading",
+    "json_files",
+    "samples",
     "records",
     "outputs",
     "stats",

@@ -10,7 +10,8 @@ from handmade import bank_item, sample, write_run
 
 from qbench.errors import PairingError, SamplesError
 from qbench.pairing import Selection, pair, pair_levels
-from qbench.records import Sample, read_run
+from qbench.records import read_run
+from qbench.samples import Sample
 
 TASK = "qbench_logic_deduction"
 
@@ -160,15 +161,9 @@ def test_an_infinite_score_is_missing_as_in_our_own_files() -> None:
     assert pairs.n_failed == 2
 
 
-@pytest.mark.parametrize("change", [{"score": 10**400}, {"doc": "a text"}, {"doc": None}])
-def test_what_no_scorer_writes_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(SamplesError, match=r"is not a number for each item|are not objects with a document"):
-        pair(bank_samples([1, 1]), [{**line, **change} for line in bank_samples([1, 1])], task=TASK)
-
-
-def test_samples_that_are_no_objects_are_refused() -> None:
-    with pytest.raises(SamplesError, match="are not objects with a document that is one"):
-        pair(bank_samples([1, 1]), [1, 2], task=TASK)  # type: ignore[list-item]
+def test_what_no_scorer_writes_is_refused() -> None:
+    with pytest.raises(SamplesError, match="is not a number for each item"):
+        pair(bank_samples([1, 1]), [{**line, "score": 10**400} for line in bank_samples([1, 1])], task=TASK)
 
 
 def test_a_score_that_one_side_does_not_have_is_refused_and_not_missing() -> None:

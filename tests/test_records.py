@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from qbench.errors import RunError, SamplesError
-from qbench.records import RUN_FILE, SWEEP_FILE, Sample, read_run, read_sweep, samples_path, write_json, write_samples
+from qbench.records import RUN_FILE, SWEEP_FILE, read_run, read_sweep, samples_path, write_json, write_samples
+from qbench.samples import Sample
 
 SAMPLES: list[Sample] = [
     {"doc_id": 0, "score": 1.0, "failed": None},
@@ -60,7 +61,7 @@ def test_a_task_without_a_finished_cell(run_dir: Path) -> None:
         ('{"schema_version": 99}', "schema version 99, and this qbench reads version 1"),
         ('{"levels": []}', "cannot be read as a qbench file"),
         ('{"schema_vers', "cannot be read as a qbench file"),
-        ('{"schema_version": 1, "baseline": "fp16", "tasks": []}', r"qbench file \(levels is missing"),
+        ('{"schema_version": 1, "baseline": "fp16", "tasks": []}', r"qbench file \(the file lacks levels"),
     ],
 )
 def test_another_schema_fails_with_a_sentence(run_dir: Path, content: str, message: str) -> None:
@@ -71,7 +72,8 @@ def test_another_schema_fails_with_a_sentence(run_dir: Path, content: str, messa
 
 
 @pytest.mark.parametrize(
-    ("cells", "message"), [([], "cells is missing or of another kind"), ({"task": {"n_items": 1}}, "a cell lacks its")]
+    ("cells", "message"),
+    [([], r"cells must be an object, not \[\]"), ({"task": {"n_items": 1}}, "cells.task lacks sha256")],
 )
 def test_a_run_without_its_cells_fails_with_a_sentence(run_dir: Path, cells: object, message: str) -> None:
     write_json(run_dir / RUN_FILE, {"cells": cells})

@@ -671,7 +671,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda run: rewrite(run, lambda lines: [*lines, lines[0]]),
         "1 of 61 samples of gsm8k repeat an item",
     ),
-    "no object": (lambda run: rewrite(run, lambda lines: [1, 2]), "are not objects with a document"),
+    "no object": (lambda run: rewrite(run, lambda lines: [1, 2]), "Line 1 of "),
     "another lm-eval": (
         lambda run: rewrite(run, lambda lines: [{"doc": line["doc"]} for line in lines]),
         "no field 'doc_id'",

@@ -106,7 +106,8 @@ def _settings(sweep: Sweep, margin: float | None, confidence: float | None, **ot
         RunError: the sweep was asked until everything was decided, at another margin or confidence.
     """
     given, usual = {"margin": margin, "confidence": confidence}, {"margin": 2.0, "confidence": 0.95}
-    declared = {name: float(sweep.info[name]) for name in given if sweep.info.get(name) is not None}
+    said = {"margin": sweep.plan.margin, "confidence": sweep.plan.confidence}
+    declared = {name: value for name, value in said.items() if value is not None}
     for name, value in declared.items():
         if sweep.shares and given[name] not in (None, value):
             raise RunError(

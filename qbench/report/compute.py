@@ -62,9 +62,10 @@ def build(sweep: Sweep, settings: Settings) -> Table:
     table = build_table(levels, sweep.tasks, settings, provenance_of(sweep, runs[0]), noise_floor=sweep.noise_floor)
     if table.looks is None:
         return table
-    declared = sum(sum(look["items"].values()) for look in sweep.info["looks"])
-    asked = sum(facts.n_items for facts in table.levels) / (declared * len(table.levels))
-    return replace(table, looks=replace(table.looks, share_asked=asked))
+    declared = sum(sum(look.items.values()) for look in sweep.plan.looks or ())
+    asked = sum(facts.n_items for facts in table.levels)
+    share = asked / (declared * len(table.levels)) if declared > 0 else math.nan
+    return replace(table, looks=replace(table.looks, share_asked=share))
 
 
 def verdicts(sweep: Sweep, settings: Settings) -> dict[str, dict[str, str]]:
@@ -96,7 +97,7 @@ def build_table(
     names = list(levels)
     (baseline, _), *others = levels.values()
     scores = Scores.of([pair_levels(baseline, [run for run, _ in others], task, select=select) for task in tasks])
-    shares = next((tuple(run.info["shares"]) for run, _ in levels.values() if "shares" in run.info), None)
+    shares = next((run.shares for run, _ in levels.values() if run.shares), None)
     if shares and settings.target is Target.ITEMS:
         raise QBenchError(NO_FRESH_ITEMS)
     compute = Sequential(names[1:], settings, shares) if shares else Statistics(names[1:], settings)

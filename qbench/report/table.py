@@ -6,12 +6,13 @@ One `Row` for each category, for all categories together, for each task that is 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from qbench.errors import QBenchError, did_you_mean
 from qbench.pairing import Direction
+from qbench.records import Cost
 from qbench.report.expected import Comparison
 from qbench.stats import Cliff, Estimate, Flips, Target, Verdict, check_confidence, check_margin
 
@@ -127,27 +128,6 @@ class ItemRow:
     def n_flips(self) -> int:
         """Levels at which the score is another one than at the baseline."""
         return sum(score != self.scores[0] for score in self.scores[1:] if not math.isnan(score + self.scores[0]))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a level cost where that was measured, and NaN where it was not. Never what its storage would allow."""
-
-    load_seconds: float = math.nan
-    quantize_seconds: float = math.nan
-    resident_bytes: float = math.nan
-    """Memory in use with the level loaded: on the GPUs where there are any, else of the whole process."""
-    peak_bytes: float = math.nan
-    prompt_tokens_per_second: float = math.nan
-    generation_tokens_per_second: float = math.nan
-    energy_joules: float = math.nan
-    """Of one prompt and its new tokens; see `qbench.cost`."""
-
-    @staticmethod
-    def of(recorded: Mapping[str, Any]) -> "Cost":
-        """Read what run.json has under ``cost``; null is not known."""
-        known = {entry.name: recorded.get(entry.name) for entry in fields(Cost)}
-        return Cost(**{name: float(value) for name, value in known.items() if value is not None})
 
 
 @dataclass(frozen=True)

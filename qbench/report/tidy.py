@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import fields
 
-from qbench.report.table import Cell, Cost, Kind, Row, Table
+from qbench.records import Cost
+from qbench.report.table import Cell, Kind, Row, Table
 from qbench.stats import Estimate, Target
 
 COSTS = tuple(entry.name for entry in fields(Cost))

@@ -17,7 +17,7 @@ from qbench import bank
 from qbench.errors import ProfileError
 from qbench.harness import find_tasks, load_tasks, quiet
 from qbench.names import MIN_SEQUENCES, is_text_file, probe
-from qbench.pairing import ITEM_FIELDS
+from qbench.samples import ITEM_FIELDS
 
 RESPONSES = ("reference", "own")
 SPLITS = ("validation", "train", "test")

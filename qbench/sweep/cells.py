@@ -19,7 +19,8 @@ from qbench.harness import quiet
 from qbench.levels import Rung
 from qbench.notes import Note
 from qbench.outputs import item_directions
-from qbench.records import REPEAT, Sample
+from qbench.records import REPEAT
+from qbench.samples import Sample
 from qbench.sweep.plan import Plan, folder_of
 
 
@@ -110,7 +111,7 @@ def _cost(bench: Bench, quantize_seconds: float) -> dict[str, Any]:
 
 
 def _peak_bytes(lm: Answering, cost: Mapping[str, Any]) -> int | None:
-    return max(costs.peak_bytes(), cost.get("peak_bytes", 0)) if lm.is_in_process else None
+    return max(costs.peak_bytes(), cost.get("peak_bytes") or 0) if lm.is_in_process else None
 
 
 def _arithmetic(level: Rung) -> str:
@@ -211,8 +212,8 @@ def _as_written(sample: Sample, notes: Mapping[str, Note], look: int | None) -> 
 def _draft_sources(run_dir: Path, plan: Plan, folder: str, bits_per_weight: float) -> list[records.Run]:
     """The runs whose responses are likely here, the likeliest first: the levels before this one that are not smaller, by size."""
     earlier = [records.read_run(run_dir / name) for name in plan.folders[: plan.folders.index(folder)]]
-    not_smaller = [run for run in earlier if run.info["proof"]["bits_per_weight"] >= bits_per_weight]
-    return sorted(not_smaller, key=lambda run: float(run.info["proof"]["bits_per_weight"]))
+    not_smaller = [run for run in earlier if run.facts.proof.bits_per_weight >= bits_per_weight]
+    return sorted(not_smaller, key=lambda run: run.facts.proof.bits_per_weight)
 
 
 def _drafts(sources: Sequence[records.Run], cell: Cell) -> Iterator[tuple[str, str]]:
