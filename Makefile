@@ -12,6 +12,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
+# A fresh page costs some virtual machines more than what is written to it.
+HUGE_PAGES := GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 TOO_OLD := qbench needs Python 3.11 or newer; name one with make PYTHON=python3.12
 
 .PHONY: all check demo nano readme test
@@ -19,11 +21,11 @@ TOO_OLD := qbench needs Python 3.11 or newer; name one with make PYTHON=python3.
 all: check test
 
 demo: $(VENV)/installed
-	$(BIN)/qbench sweep --items 1 --run runs/demo
+	$(HUGE_PAGES) $(BIN)/qbench sweep --items 1 --run runs/demo
 
-# One thread for each of the workers; huge pages, because a fresh page costs some virtual machines more than what is written to it.
+# One thread for each of the workers.
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/pytest -m "not gpu" -n logical --dist loadfile
+	OMP_NUM_THREADS=1 $(HUGE_PAGES) $(BIN)/pytest -m "not gpu" -n logical --dist loadfile
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
@@ -31,10 +33,10 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 nano: $(VENV)/installed
-	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m qbench.nano.recipe
+	$(HUGE_PAGES) $(BIN)/python -m qbench.nano.recipe
 
 readme: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/readme.py
+	$(HUGE_PAGES) $(BIN)/python benchmarks/readme.py
 
 # Empty files that remember an installation, so that it is repeated only when what it depends on has changed.
 $(VENV)/installed: pyproject.toml setup.py constraints.txt
