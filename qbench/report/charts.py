@@ -115,7 +115,7 @@ def difficulty(table: Table) -> Spec:
 
 def pareto(table: Table) -> Spec:
     """Score against bits a weight, with intervals; a line through the levels that no cheaper one reaches."""
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     bits = {level.name: level.bits_per_weight for level in table.levels}
     records: list[Record] = [
         {"level": level, "bits": bits[level], **_score(total, estimate)}

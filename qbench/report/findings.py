@@ -136,7 +136,7 @@ def _rank(table: Table, row: Row, level: str) -> str:
 
 
 def _cliff(table: Table) -> Iterator[str]:
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     found = table.cliffs.get(total.name)
     if not found:
         return
@@ -166,7 +166,7 @@ def _stop(table: Table) -> Iterator[str]:
 
 
 def _noise(table: Table) -> Iterator[str]:
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     cell = next((cell for cell in total.cells if cell.level == table.noise_floor), None)
     if cell is None:
         yield "The noise floor was not measured, so small differences may come from batch size and rounding alone."

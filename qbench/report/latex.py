@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from qbench.report.measures import ABOUT_COSTS, MEASURES, costs, level_of
-from qbench.report.table import Kind, Row, Table
+from qbench.report.table import Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     MARKS,
@@ -15,8 +15,8 @@ from qbench.report.wording import (
     marks,
     notes,
     reading,
-    scale,
     score,
+    score_head,
 )
 from qbench.stats import Verdict
 
@@ -112,10 +112,10 @@ def _float(table: Table, rows: Sequence[Row], text: str, name: str) -> str:
 
 def _levels(table: Table) -> str:
     """Cost, score and behavior of each level; two lines each, as in the table of differences."""
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     titles, texts = costs(table, everything=False)
     estimates = {
-        f"score{' %' if total.is_share else ''}, {scale(total)}": [
+        score_head(total): [
             score(total, estimate) for estimate in (total.baseline, *(cell.score for cell in total.cells))
         ]
     }

@@ -10,6 +10,7 @@ from qbench.report.table import Cell, ItemRow, Kind, Rank, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     MISSING,
+    about_flips,
     caption,
     counts,
     label,
@@ -20,8 +21,8 @@ from qbench.report.wording import (
     notes,
     origin,
     reading,
-    scale,
     score,
+    score_head,
     share,
     stop,
     stopping,
@@ -114,14 +115,14 @@ def _legend(table: Table) -> str:
 
 def _levels(table: Table) -> str:
     """What each level costs, beside its score."""
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     scores = [total.baseline, *(cell.score for cell in total.cells)]
     titles, texts = costs(table)
     rows = [
         [level.name, _joined(*score(total, estimate)), *text, f"{level.n_items} / {level.n_failed}"]
         for level, estimate, text in zip(table.levels, scores, texts, strict=True)
     ]
-    head = ["level", f"score{' %' if total.is_share else ''}, {safe(scale(total))}", *titles, "items / failed"]
+    head = ["level", safe(score_head(total)), *titles, "items / failed"]
     return f"## Cost and quality\n\n{ABOUT_COSTS}\n\n{as_table(head, rows)}"
 
 
@@ -129,11 +130,7 @@ def _flips(table: Table) -> str:
     rows = [
         [safe(label(row)), *(f"{cell.flips.worse} / {cell.flips.better}" for cell in row.cells)] for row in table.rows
     ]
-    text = (
-        f"Items whose score fell / rose against {table.baseline}, or rose / fell where lower is better. Items of one template are not "
-        "independent, so no test can be read off these counts; the intervals above allow for it."
-    )
-    return f"## Flips\n\n{text}\n\n{as_table(['', *table.compared], rows)}"
+    return f"## Flips\n\n{about_flips(table)}\n\n{as_table(['', *table.compared], rows)}"
 
 
 def _looks(table: Table) -> str:

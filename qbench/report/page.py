@@ -15,6 +15,7 @@ from qbench.report.table import Cell, Kind, Row, Table
 from qbench.report.wording import (
     DEMONSTRATION,
     MISSING,
+    about_flips,
     caption,
     change,
     counts,
@@ -27,8 +28,8 @@ from qbench.report.wording import (
     number,
     origin,
     reading,
-    scale,
     score,
+    score_head,
     share,
     stop,
     stopping,
@@ -197,8 +198,7 @@ def _parts(table: Table, specs: dict[str, Any]) -> Iterable[Part]:
     yield Part(
         "flips",
         "Flips",
-        f"Items whose score fell / rose against {table.baseline}, or rose / fell where lower is better. Items of one template are not "
-        "independent, so no test can be read off these counts; the intervals above allow for it.",
+        about_flips(table),
         grids=[_flips(table)],
     )
     if table.expected:
@@ -300,7 +300,7 @@ def _cliffs(table: Table) -> Grid:
 
 
 def _levels(table: Table) -> Grid:
-    total = next((row for row in table.rows if row.kind is Kind.ALL), table.rows[0])
+    total = table.total
     scores = [total.baseline, *(cell.score for cell in total.cells)]
     titles, texts = costs(table)
     rows = [
@@ -312,8 +312,7 @@ def _levels(table: Table) -> Grid:
         ]
         for level, estimate, text in zip(table.levels, scores, texts, strict=True)
     ]
-    unit = " %" if total.is_share else ""
-    return Grid(["level", f"score{unit}, {scale(total)}", *titles, "items / failed"], rows, "What each level costs")
+    return Grid(["level", score_head(total), *titles, "items / failed"], rows, "What each level costs")
 
 
 def _hallucination(table: Table) -> Grid:

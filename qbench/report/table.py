@@ -256,6 +256,11 @@ class Table:
         return tuple(level.name for level in self.levels[1:])
 
     @property
+    def total(self) -> Row:
+        """The row over all categories of the bank; without it the first."""
+        return next((row for row in self.rows if row.kind is Kind.ALL), self.rows[0])
+
+    @property
     def ladder(self) -> tuple[str, ...]:
         """The levels that have cells, without the noise floor, going down; see `ladder`."""
         return tuple(self.compared[i] for i in ladder(self.levels[1:], self.noise_floor))

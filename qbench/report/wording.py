@@ -168,6 +168,19 @@ def scale(row: Row) -> str:
     return f"{label(row)} ({row.direction})" if row.direction is Direction.LOWER else label(row)
 
 
+def score_head(row: Row) -> str:
+    """The head of a column of this row's scores: ``score %, all categories``."""
+    return f"score{' %' if row.is_share else ''}, {scale(row)}"
+
+
+def about_flips(table: Table) -> str:
+    """What the counts of flips are, and what they are no ground for."""
+    return (
+        f"Items whose score fell / rose against {table.baseline}, or rose / fell where lower is better. Items of one template are not "
+        "independent, so no test can be read off these counts; the intervals above allow for it."
+    )
+
+
 def notes(table: Table) -> list[str]:
     """What to know of some rows (those without an interval, those where lower is better, and those that are no percentages), and of the
     noise floor."""
